@@ -1,0 +1,42 @@
+"""The fixed scale of a checkpoint, measured on authentic validation clips, stored with the weights.
+
+Standard library only. Nothing here knows how the numbers were measured (`train/calibrate.py` does).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+NOT_ENOUGH = "not enough evidence to judge"
+NONE = "no evidence of forgery found"
+SOME = "some evidence of forgery"
+STRONG = "strong evidence of forgery"
+UNTRAINED = "untrained model: no verdict"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What "high" means for this checkpoint.
+
+    `error_marks`: p50, p95, p99 of the error on authentic validation clips, by stream.
+    `thresholds`: forgery score at which a step joins the timeline, by stream.
+    `bands`: clip score from which evidence is called "some" and "strong".
+    `false_alarms`: measured share of authentic validation clips at or above each band.
+    `clips`: how many authentic validation clips these were measured on; 0 = untrained.
+    """
+
+    error_marks: dict[str, list[float]] = field(default_factory=dict)
+    thresholds: dict[str, float] = field(default_factory=dict)
+    bands: dict[str, float] = field(default_factory=dict)
+    false_alarms: dict[str, float] = field(default_factory=dict)
+    clips: int = 0
+
+    def verdict(self, video_score: float | None) -> str:
+        """The worded band of a clip score; None means that too little could be scored."""
+        if not self.clips:
+            return UNTRAINED
+        if video_score is None:
+            return NOT_ENOUGH
+        if video_score >= self.bands["strong"]:
+            return STRONG
+        return SOME if video_score >= self.bands["some"] else NONE

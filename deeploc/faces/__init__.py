@@ -1,0 +1,1 @@
+"""Finding, following and cropping the face that is scored."""

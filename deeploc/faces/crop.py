@@ -1,0 +1,49 @@
+"""The square of the picture that the model looks at, cut out and scaled.
+
+It knows nothing about detection: it is given a track.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from deeploc.faces.track import FaceTrack
+from deeploc.media import Clip
+
+CROP_MARGIN = 1.1
+
+
+def crop_squares(track: FaceTrack) -> np.ndarray:
+    """`(T, 4) float32` xyxy source pixels: squares 1.1 face heights wide, NaN where unseen.
+
+    The mouth lies in the middle of the lowest third. Squares may reach outside the picture.
+    """
+    centre = (track.boxes[:, :2] + track.boxes[:, 2:]) / 2
+    half = (track.boxes[:, 3:] - track.boxes[:, 1:2]) * CROP_MARGIN / 2
+    return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
+
+
+def crop_faces(clip: Clip, squares: np.ndarray, size: int) -> Iterator[np.ndarray | None]:
+    """One `(size, size, 3) uint8` face a step of the clip, None where the face is unseen.
+
+    Yields exactly `len(squares)` items, None too where the picture can't be decoded.
+    """
+    steps = 0
+    for frame, square in zip(clip.frames(), squares, strict=False):
+        steps += 1
+        yield None if np.isnan(square[0]) else _cut(frame, square, size)
+    for _ in range(steps, len(squares)):
+        yield None
+
+
+def _cut(frame: np.ndarray, square: np.ndarray, size: int) -> np.ndarray:
+    left, top = np.floor(square[:2]).astype(int)
+    right, bottom = np.ceil(square[2:]).astype(int)
+    rows = np.clip(np.arange(top, bottom), 0, frame.shape[0] - 1)
+    columns = np.clip(np.arange(left, right), 0, frame.shape[1] - 1)
+    patch = Image.fromarray(frame[rows[:, None], columns[None, :]])
+    box = tuple(float(edge) for edge in square - np.array([left, top, left, top], np.float32))
+    return np.asarray(patch.resize((size, size), Image.Resampling.BILINEAR, box=box))

@@ -1,0 +1,216 @@
+"""The straight line: a path goes in, a `Report` comes out.
+
+Each step is one call that can be made alone. Nothing here shows anything, and nothing here decides
+what "high" means: the checkpoint's calibration does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from deeploc.checkpoints import load_checkpoint
+from deeploc.discover import discover, errors
+from deeploc.errors import DeepLocError
+from deeploc.faces.crop import crop_faces, crop_squares
+from deeploc.faces.detector import FaceDetector
+from deeploc.faces.track import FaceTrack
+from deeploc.faces.tracker import track_faces
+from deeploc.measure import Evidence, measure
+from deeploc.media import Clip, open_clip
+from deeploc.models.rt_deeploc import RTDeepLoc
+from deeploc.postprocess import clip_score, to_proposals, to_timeline
+from deeploc.report import (
+    FaceEvidence,
+    Localization,
+    ModelInfo,
+    Report,
+    Timing,
+    Unscored,
+)
+from deeploc.scores import FrameScores, Stream
+from deeploc.sound import heard_steps, log_mel
+
+STAGES = ("decode", "faces", "reconstruct", "discover")
+MIN_SEEN_SHARE = 0.5
+SMALL_FACE_PX = 64
+
+
+class Hook(Protocol):
+    """Called as `hook(stage, completed, total)`; it may raise `Cancelled` to stop the run."""
+
+    def __call__(self, stage: str, completed: int, total: int) -> None: ...
+
+
+def silent(stage: str, completed: int, total: int) -> None:
+    """The hook that does nothing."""
+
+
+class Localizer:
+    """`localizer(path, hook, face) -> Report`: finds the forged intervals of one clip."""
+
+    def __init__(
+        self, model: RTDeepLoc, info: ModelInfo, device: str | torch.device = "cpu"
+    ) -> None:
+        self.model = model.eval().to(device)
+        self.info = info
+        self.detector = FaceDetector(device)
+
+    def __call__(self, path: str | Path, hook: Hook = silent, face: int | None = None) -> Report:
+        """Analyse the clip at `path`; `face` is the number of the face to score (default: the
+        longest-present largest one). Raises `DeepLocError` with a sentence for the user."""
+        watch = _Stopwatch(hook)
+        with watch.stage("decode"):
+            clip = open_clip(path)
+        with watch.stage("faces"):
+            tracks = track_faces(clip, self.detector, watch.progress)
+            track = choose_face(tracks, face)
+        with watch.stage("reconstruct"):
+            evidence = self.reconstruct(clip, track, watch)
+        with watch.stage("discover"):
+            forgery = discover(self.model, evidence)
+        return self._report(clip, track, tracks, evidence, forgery, watch.timing(clip))
+
+    def reconstruct(self, clip: Clip, track: FaceTrack, watch: _Stopwatch) -> Evidence:
+        """Face crops and log-mel of the clip -> MAE -> evidence of every step."""
+        crops = crop_faces(clip, crop_squares(track), self.model.mae.config.face)
+        audio = clip.audio if clip.audio is not None else np.zeros(0, np.float32)
+        mel = log_mel(audio, clip.grid.n_frames)
+        return measure(self.model, crops, mel, heard_steps(clip), watch.progress)
+
+    def _report(
+        self,
+        clip: Clip,
+        track: FaceTrack,
+        tracks: list[FaceTrack],
+        evidence: Evidence,
+        forgery: dict[Stream, FrameScores],
+        timing: Timing,
+    ) -> Report:
+        calibration = self.model.calibration
+        seen = float(evidence.seen.mean())
+        score = clip_score(forgery["fused"]) if seen >= MIN_SEEN_SHARE else None
+        proposals = [item for scores in forgery.values() for item in to_proposals(scores)]
+        side = self.model.mae.config.cells
+        return Report(
+            media=clip.info,
+            model=self.info,
+            calibration=calibration,
+            video_score=score,
+            verdict=calibration.verdict(score),
+            timeline=_timeline(forgery, calibration.thresholds),
+            proposals=tuple(sorted(proposals, key=lambda item: -item.score)),
+            scores=(*errors(evidence).values(), *forgery.values()),
+            unscored=_unscored(forgery, clip),
+            warnings=(*clip.warnings, *_warnings(track, tracks, seen)),
+            timing=timing,
+            evidence=FaceEvidence(
+                track=track,
+                heat=evidence.face_error.reshape(-1, side, side),
+                crops=crop_squares(track),
+                tracks=tuple(tracks),
+            ),
+            pts_s=clip.pts_s,
+        )
+
+
+def load_localizer(
+    checkpoint: str | Path | None = None, device: str = "auto", revision: str | None = None
+) -> Localizer:
+    """The localizer on a checkpoint (see `load_checkpoint`), on CUDA where there is one.
+
+    `device`: "auto", "cpu", "cuda" or "cuda:N". Raises `BadCheckpoint`.
+    """
+    model, info = load_checkpoint(checkpoint, revision)
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise DeepLocError("There is no CUDA device here. Use --device cpu, or leave it away.")
+    return Localizer(model, info, device)
+
+
+def choose_face(tracks: list[FaceTrack], number: int | None) -> FaceTrack:
+    """The track with that number, or the first one. Raises `DeepLocError` if there is none such."""
+    if number is None:
+        return tracks[0]
+    for track in tracks:
+        if track.number == number:
+            return track
+    raise DeepLocError(f"There is no face {number} in this clip: choose from 1 to {len(tracks)}.")
+
+
+def _timeline(
+    forgery: dict[Stream, FrameScores], thresholds: dict[str, float]
+) -> tuple[Localization, ...]:
+    """Intervals of the fused score, each given to the stream whose own score stands out in it."""
+    if not thresholds:
+        return ()
+    found = []
+    for segment in to_timeline(forgery["fused"], thresholds["fused"]):
+        start, end = forgery["fused"].grid.span(segment)
+        peaks = {stream: _peak(scores.values[start:end]) for stream, scores in forgery.items()}
+        streams: list[Stream] = ["visual", "audio"]
+        above = [stream for stream in streams if peaks[stream] >= thresholds[stream]]
+        stream = above[0] if len(above) == 1 else "fused"
+        found.append(Localization(segment, peaks["fused"], stream))
+    return tuple(found)
+
+
+def _peak(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.max()) if len(known) else 0.0
+
+
+def _unscored(forgery: dict[Stream, FrameScores], clip: Clip) -> tuple[Unscored, ...]:
+    sound = "no sound" if clip.info.has_audio else "the file has no sound"
+    picture = [Unscored(part, "no usable face") for part in forgery["visual"].unscored]
+    return (*picture, *(Unscored(part, sound) for part in forgery["audio"].unscored))
+
+
+def _warnings(track: FaceTrack, tracks: list[FaceTrack], seen: float) -> Iterator[str]:
+    if len(tracks) > 1:
+        yield (
+            f"{len(tracks)} faces stay in this clip; face {track.number} was scored. "
+            "Pick another one to score it."
+        )
+    if seen < MIN_SEEN_SHARE:
+        yield f"The face could be scored in only {seen:.0%} of the clip: too little for a verdict."
+    if track.height < SMALL_FACE_PX:
+        yield (
+            f"The face is only {track.height:.0f} pixels high; traces of forgery may be lost. "
+            "Use the clip in its original size if you can."
+        )
+
+
+class _Stopwatch:
+    """Seconds of each stage, and progress of the one that runs."""
+
+    def __init__(self, hook: Hook) -> None:
+        self._hook = hook
+        self._seconds: dict[str, float] = {}
+        self._stage = STAGES[0]
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        self._stage = name
+        self._hook(name, 0, 1)
+        begin = time.perf_counter()
+        yield
+        self._seconds[name] = time.perf_counter() - begin
+        self._hook(name, 1, 1)
+
+    def progress(self, done: int, total: int) -> None:
+        self._hook(self._stage, done, total)
+
+    def timing(self, clip: Clip) -> Timing:
+        stages = {
+            name: round(seconds / clip.info.duration_s, 4)
+            for name, seconds in self._seconds.items()
+        }
+        return Timing(round(sum(stages.values()), 4), stages)

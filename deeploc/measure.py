@@ -1,0 +1,104 @@
+"""Windows -> MAE -> evidence of every step: what the discovery network and the views look at.
+
+It knows nothing about files, labels or intervals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+
+from deeploc.models.mae import BANDS
+from deeploc.models.rt_deeploc import VALUES, RTDeepLoc
+from deeploc.windows import OverlapAdd, Window, cut_windows
+
+STRIDE = 8
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Standardised evidence of a clip, NaN where it could not be measured.
+
+    `visual (T, cells, 9)`, `audio (T, rows, 9)` float32; the 9 values are those of `RTDeepLoc`.
+    """
+
+    visual: np.ndarray
+    audio: np.ndarray
+
+    @property
+    def seen(self) -> np.ndarray:
+        """`(T,) bool`: steps whose picture was measured."""
+        return ~np.isnan(self.visual[:, 0, 0])
+
+    @property
+    def heard(self) -> np.ndarray:
+        """`(T,) bool`: steps whose sound was measured."""
+        return ~np.isnan(self.audio[:, 0, 0])
+
+    @property
+    def face_error(self) -> np.ndarray:
+        """`(T, cells)` two-sided surprise: root mean square over bands, hidden and cross-modal."""
+        return _surprise(self.visual)
+
+    @property
+    def visual_error(self) -> np.ndarray:
+        """`(T,)` two-sided surprise of the picture: the shown reconstruction error."""
+        return _surprise(self.visual).mean(axis=1)
+
+    @property
+    def audio_error(self) -> np.ndarray:
+        """`(T,)` two-sided surprise of the sound."""
+        return _surprise(self.audio).mean(axis=1)
+
+
+def _surprise(evidence: np.ndarray) -> np.ndarray:
+    surprises = evidence[..., len(BANDS) :]
+    return np.sqrt(np.square(surprises).mean(axis=-1))
+
+
+def fused_error(evidence: Evidence) -> np.ndarray:
+    """`(T,)` the larger of both errors, or the one that there is; NaN where there is none."""
+    return np.fmax(evidence.visual_error, evidence.audio_error)
+
+
+@torch.inference_mode()
+def measure(
+    model: RTDeepLoc,
+    faces: Iterable[np.ndarray | None],
+    mel: np.ndarray,
+    heard: np.ndarray,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Evidence:
+    """Measure a clip of T steps: `faces` streams T crops or None, `mel (4T, M)`, `heard (T,) bool`.
+
+    Each step is seen by two windows that overlap by half; memory is bounded by one batch of
+    windows. `progress(done, total)` counts steps. On CUDA it runs in bfloat16.
+    """
+    device = next(model.parameters()).device
+    config = model.mae.config
+    n_frames = len(heard)
+    visual = OverlapAdd(n_frames, (config.cells**2, VALUES))
+    audio = OverlapAdd(n_frames, (config.mel_rows, VALUES))
+    windows = cut_windows(faces, mel, heard, config.face, config.window, STRIDE)
+    for batch in _batches(windows):
+        tensors = (
+            torch.from_numpy(np.stack([getattr(window, name) for window in batch])).to(device)
+            for name in ("faces", "mel", "seen", "heard")
+        )
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            picture, sound = model.measure(*tensors)
+        for window, one, other in zip(batch, picture.cpu(), sound.cpu(), strict=True):
+            visual.add(window.start, one.numpy())
+            audio.add(window.start, other.numpy())
+        progress(batch[-1].start + config.window, n_frames)
+    return Evidence(visual.mean(), audio.mean())
+
+
+def _batches(windows: Iterator[Window]) -> Iterator[list[Window]]:
+    while batch := list(islice(windows, BATCH)):
+        yield batch

@@ -1,0 +1,308 @@
+"""Media in and out: a file becomes a `Clip` on the 25 Hz grid, pictures and sound become an mp4.
+
+Nothing here knows about codecs and containers (`deeploc.decode`), faces, models or browsers.
+
+Time zero, here and in every time of a `Clip`, is the first moment at which the file shows a picture
+or plays a sound, after edit lists and encoder priming. That is what a browser's `currentTime` calls
+0 for nearly every file; `deeploc.display` re-times the others. Picture and sound keep their offset.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from deeploc.decode import (
+    JITTER_S,
+    SourceFrame,
+    first_sound_s,
+    opened,
+    packet_times,
+    sound_chunks,
+    source_frames,
+    video_stream,
+)
+from deeploc.errors import ClipTooLong, ClipTooShort, UnreadableMedia
+from deeploc.timeline import FrameGrid, Segment, Timeline
+
+VIDEO_RATE_HZ = 25.0
+AUDIO_RATE_HZ = 16_000
+SHORTEST_STEPS = 16
+TIE_S = 1e-4  # a frame that comes this little after the middle of a step is on time
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """What is known of a file before it is decoded. `duration_s`: of the picture, from time zero.
+
+    `fps`: average of the source. `width`, `height`: of the upright picture, in stored pixels.
+    """
+
+    name: str
+    duration_s: float
+    fps: float
+    width: int
+    height: int
+    has_audio: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """An opened file. Sound and times are here; the pictures are decoded anew by every `frames()`.
+
+    `grid`: 25 Hz steps that cover the picture. `pts_s (F,) float64`: when each source frame is
+    shown, sorted. `audio (S,) float32`: 16 kHz mono, `S = grid.n_frames * 640`, zeros where the
+    file holds no sound; None without decodable sound. `heard`: where the file does hold sound.
+    `zero_s`: the file's own timestamp that counts as time zero.
+    """
+
+    path: Path
+    info: MediaInfo
+    grid: FrameGrid
+    pts_s: np.ndarray
+    audio: np.ndarray | None
+    heard: Timeline
+    warnings: tuple[str, ...] = ()
+    zero_s: float = 0.0
+
+    def frames(self, every: int = 1) -> Iterator[np.ndarray]:
+        """The upright picture, `(H, W, 3) uint8` RGB, on display at the middle of each step.
+
+        Yields the steps 0, `every`, 2 `every`, ...; the others are decoded but never converted. The
+        first frame also stands for the time before it. Ends early where the picture stops decoding.
+        Neighbouring steps may share one array: don't write into it.
+        """
+        step, picture = 0, None
+        for frame, until_s in self._shown():
+            while step < self.grid.n_frames and (step + 0.5) / self.grid.rate_hz < until_s - TIE_S:
+                if picture is None:
+                    picture = frame.upright(self.info.width, self.info.height)
+                yield picture
+                step += every
+            picture = None
+
+    def _shown(self) -> Iterator[tuple[SourceFrame, float]]:
+        """Each source frame and the moment at which the next one replaces it."""
+        current = None
+        for frame in source_frames(self.path, self.zero_s):
+            if current is not None:
+                yield current, frame.start_s
+            current = frame
+        if current is not None:
+            later = self.pts_s[self.pts_s > current.start_s + JITTER_S]
+            yield current, later[0] if len(later) else np.inf
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """What the packets and the first decoded frames say; times in seconds from time zero."""
+
+    info: MediaInfo
+    pts_s: np.ndarray
+    zero_s: float
+    missing_s: float  # how much of what the header promises isn't there
+
+
+def probe(path: str | Path) -> MediaInfo:
+    """Reads what a file is, without decoding it. Raises `UnreadableMedia` or `NoVideo`."""
+    return _scan(Path(path)).info
+
+
+def open_clip(path: str | Path) -> Clip:
+    """Opens a file, reads its frame times and decodes its sound.
+
+    Raises `UnreadableMedia`, `NoVideo`, `ClipTooShort` (under 16 steps) or `ClipTooLong`
+    (DEEPLOC_MAX_MINUTES, default 30).
+    """
+    path = Path(path)
+    scan = _scan(path)
+    info = scan.info
+    _check_length(info)
+    n_frames = int(np.ceil((info.duration_s - JITTER_S) * VIDEO_RATE_HZ))
+    grid = FrameGrid(VIDEO_RATE_HZ, n_frames)
+    audio, heard = _read_sound(path, scan.zero_s, grid) if info.has_audio else (None, Timeline())
+    return Clip(
+        path=path,
+        info=replace(info, has_audio=audio is not None),
+        grid=grid,
+        pts_s=scan.pts_s,
+        audio=audio,
+        heard=heard,
+        warnings=tuple(_warnings(scan, grid, audio, heard)),
+        zero_s=scan.zero_s,
+    )
+
+
+def _check_length(info: MediaInfo) -> None:
+    shortest_s = SHORTEST_STEPS / VIDEO_RATE_HZ
+    if info.duration_s < shortest_s - JITTER_S:
+        raise ClipTooShort(
+            f"{info.name} lasts {info.duration_s:.2f} s. Use a clip of at least {shortest_s:.2f} s."
+        )
+    limit_minutes = float(os.environ.get("DEEPLOC_MAX_MINUTES", "30"))
+    if info.duration_s > limit_minutes * 60:
+        raise ClipTooLong(
+            f"{info.name} lasts {info.duration_s / 60:.1f} minutes; the limit is "
+            f"{limit_minutes:g}. Cut it, or raise DEEPLOC_MAX_MINUTES."
+        )
+
+
+def _warnings(
+    scan: _Scan, grid: FrameGrid, audio: np.ndarray | None, heard: Timeline
+) -> Iterator[str]:
+    duration_s = scan.info.duration_s
+    if scan.missing_s > 0.2:
+        yield (
+            f"The file is cut off: it should last {duration_s + scan.missing_s:.1f} s, "
+            f"but only {duration_s:.1f} s are there."
+        )
+    if scan.pts_s[0] > 1 / VIDEO_RATE_HZ:
+        yield f"The picture starts {scan.pts_s[0]:.2f} s after the sound."
+    if audio is None:
+        which = "The sound can't be decoded" if scan.info.has_audio else "The clip has no sound"
+        yield f"{which}: only the picture can be examined."
+    elif heard.duration < grid.duration - 0.2:
+        yield f"Only {heard.duration:.1f} s of the {grid.duration:.1f} s have sound."
+
+
+def _read_sound(path: Path, zero_s: float, grid: FrameGrid) -> tuple[np.ndarray | None, Timeline]:
+    """The sound on the grid, `(S,) float32`, and where there is any; None where nothing decodes."""
+    audio = np.zeros(round(grid.duration * AUDIO_RATE_HZ), np.float32)
+    heard: list[Segment] = []
+    decoded = False
+    for start, samples in sound_chunks(path, zero_s, AUDIO_RATE_HZ):
+        decoded = True
+        begin, end = max(start, 0), min(start + len(samples), len(audio))
+        if begin >= end:
+            continue
+        audio[begin:end] = samples[begin - start : end - start]
+        heard.append(Segment(begin / AUDIO_RATE_HZ, end / AUDIO_RATE_HZ))
+    return (audio, Timeline.of(heard)) if decoded else (None, Timeline())
+
+
+def _scan(path: Path) -> _Scan:
+    """Reads all packets and the first decoded frame of picture and sound."""
+    with opened(path) as container:
+        video_stream(container, path)
+        has_audio = container.streams.best("audio") is not None
+    first = next(source_frames(path, 0.0), None)
+    if first is None:
+        raise UnreadableMedia(
+            f"{path.name}: its picture can't be decoded. Convert it to mp4 first."
+        )
+    times, last_s, end_s, promised_s = packet_times(path)
+    if times is None:
+        times = np.array([frame.start_s for frame in source_frames(path, 0.0)])
+    sound_s = first_sound_s(path) if has_audio else np.inf
+    zero_s = min(float(times[0]), sound_s)
+    turned = round(first.frame.rotation / 90) % 2
+    size = (first.frame.width, first.frame.height)
+    width, height = size[::-1] if turned else size
+    gaps = np.diff(times)
+    fps = 1 / gaps.mean() if len(gaps) else VIDEO_RATE_HZ
+    duration_s = float(times[-1] + (last_s or 1 / fps) - zero_s)
+    info = MediaInfo(path.name, duration_s, round(float(fps), 3), width, height, has_audio)
+    return _Scan(info, times - zero_s, zero_s, max(0.0, promised_s - max(end_s, times[-1])))
+
+
+class Mp4Writer:
+    """Streams pictures and sound into an mp4: H.264 yuv420p, AAC mono, index first.
+
+    The same calls give the same bytes. Sides are cropped to even numbers.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int],
+        time_base: Fraction,
+        rate: Fraction,
+        audio_rate_hz: int | None,
+        options: dict[str, str],
+        audio_bitrate: int = 128_000,
+    ) -> None:
+        muxing = {"movflags": "faststart", "fflags": "bitexact", "movie_timescale": "90000"}
+        self.container = av.open(str(path), "w", format="mp4", options=muxing)
+        self.time_base = time_base
+        self.width, self.height = size[0] // 2 * 2, size[1] // 2 * 2
+        self.video = self.container.add_stream("libx264", rate=rate, options=options)
+        self.video.width, self.video.height = self.width, self.height
+        self.video.pix_fmt = "yuv420p"
+        self.video.codec_context.time_base = time_base
+        self.video.codec_context.thread_count = 2  # fixed: the bytes depend on it
+        self.audio = None
+        if audio_rate_hz is not None:
+            self.audio = self.container.add_stream("aac", rate=audio_rate_hz, layout="mono")
+            self.audio.bit_rate = audio_bitrate
+        self.written_samples = 0
+        self.lengths: dict[int, int] = {}  # the encoder forgets how long a frame lasts
+
+    def picture(self, picture: np.ndarray, pts: int, duration: int) -> None:
+        """Adds `(H, W, 3) uint8` RGB, shown at `pts * time_base`."""
+        even = np.ascontiguousarray(picture[: self.height, : self.width])
+        frame = av.VideoFrame.from_ndarray(even, format="rgb24")
+        frame.pts, frame.time_base = pts, self.time_base
+        self.lengths[pts] = duration
+        self._mux_pictures(self.video.encode(frame))
+
+    def _mux_pictures(self, packets: list[av.Packet]) -> None:
+        for packet in packets:
+            if packet.pts in self.lengths:
+                packet.duration = self.lengths.pop(packet.pts)
+            self.container.mux(packet)
+
+    def sound(self, samples: np.ndarray) -> None:
+        """Adds `(n,) float32` right after the sound added before."""
+        assert self.audio is not None
+        if not len(samples):
+            return
+        frame = av.AudioFrame.from_ndarray(samples[None].astype(np.float32), "flt", "mono")
+        frame.sample_rate = self.audio.rate
+        frame.pts, frame.time_base = self.written_samples, Fraction(1, self.audio.rate)
+        self.written_samples += len(samples)
+        self.container.mux(self.audio.encode(frame))
+
+    def close(self) -> None:
+        self._mux_pictures(self.video.encode(None))
+        if self.audio is not None:
+            self.container.mux(self.audio.encode(None))
+        self.container.close()
+
+
+def write_clip(
+    path: str | Path,
+    frames: Iterable[np.ndarray],
+    audio: np.ndarray | None,
+    rate_hz: float = VIDEO_RATE_HZ,
+    crf: int = 20,
+    audio_bitrate: int = 128_000,
+) -> None:
+    """Writes `(H, W, 3) uint8` RGB frames and `(S,) float32` 16 kHz sound as an H.264/AAC mp4.
+
+    Streams; odd sides lose their last row or column. The same input gives the same bytes.
+    """
+    frames = iter(frames)
+    picture: np.ndarray | None = next(frames)
+    assert picture is not None
+    rate = Fraction(rate_hz).limit_denominator(1001)
+    audio_rate_hz = None if audio is None else AUDIO_RATE_HZ
+    size = (picture.shape[1], picture.shape[0])
+    options = {"crf": str(crf), "preset": "veryfast"}
+    writer = Mp4Writer(Path(path), size, 1 / rate, rate, audio_rate_hz, options, audio_bitrate)
+    index = 0
+    while picture is not None:
+        writer.picture(picture, index, 1)
+        if audio is not None:
+            begin, end = (round(n * AUDIO_RATE_HZ / rate) for n in (index, index + 1))
+            writer.sound(audio[begin:end])
+        picture = next(frames, None)
+        index += 1
+    if audio is not None:
+        writer.sound(audio[round(index * AUDIO_RATE_HZ / rate) :])
+    writer.close()

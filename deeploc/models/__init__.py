@@ -1,0 +1,1 @@
+"""The networks: masked autoencoder, forgery discovery network, and both as one checkpoint."""

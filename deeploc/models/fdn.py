@@ -1,0 +1,99 @@
+"""The forgery discovery network (FDN): evidence of every step -> forgery scores of every step.
+
+It sees the whole clip and only ever relative to itself: a partial forgery is an outlier among the
+clip's own steps. It knows nothing about pixels, seconds or how the evidence was measured.
+
+Shapes: B clips, T steps (25 Hz), D evidence values a step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class FDNConfig:
+    """`visual`, `audio`: evidence values a step; `depth` blocks with dilations 1, 2, 4..."""
+
+    visual: int
+    audio: int
+    width: int = 64
+    depth: int = 4
+    dropout: float = 0.3
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """`logits (B, T, 3)` in the order visual, audio, fused; `embedding (B, T, W)` of the fused
+    stream, for the contrastive loss."""
+
+    logits: Tensor
+    embedding: Tensor
+
+
+class FDN(nn.Module):
+    """One temporal convolution network a stream, and one over both."""
+
+    def __init__(self, config: FDNConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.visual = _Stream(2 * config.visual, config)
+        self.audio = _Stream(2 * config.audio, config)
+        self.fused = _Stream(2 * config.width, config)
+        self.visual_head = nn.Linear(config.width, 1)
+        self.audio_head = nn.Linear(config.width, 1)
+        self.fused_head = nn.Linear(config.width, 1)
+
+    def forward(self, visual: Tensor, audio: Tensor, seen: Tensor, heard: Tensor) -> Discovery:
+        """`visual (B, T, Dv)`, `audio (B, T, Da)`: evidence, NaN allowed where not `seen` or
+        `heard` (both `(B, T) bool`). Logits of unseen or unheard steps mean nothing."""
+        picture = self.visual(clip_relative(visual, seen), seen)
+        sound = self.audio(clip_relative(audio, heard), heard)
+        both = self.fused(torch.cat([picture, sound], dim=-1), seen | heard)
+        logits = torch.cat(
+            [self.visual_head(picture), self.audio_head(sound), self.fused_head(both)], dim=-1
+        )
+        return Discovery(logits, both)
+
+
+class _Stream(nn.Module):
+    def __init__(self, features: int, config: FDNConfig) -> None:
+        super().__init__()
+        self.embed = nn.Linear(features, config.width)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(
+            _Block(config.width, 2**level, config.dropout) for level in range(config.depth)
+        )
+
+    def forward(self, x: Tensor, valid: Tensor) -> Tensor:
+        gate = valid[:, None].to(x.dtype)
+        h = self.embed(self.dropout(x)).transpose(1, 2) * gate
+        for block in self.blocks:
+            h = block(h) * gate
+        return h.transpose(1, 2)
+
+
+class _Block(nn.Module):
+    def __init__(self, width: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(1, width)
+        self.spread = nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation)
+        self.mix = nn.Conv1d(width, width, 1)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return h + self.dropout(self.mix(functional.gelu(self.spread(self.norm(h)))))
+
+
+def clip_relative(x: Tensor, valid: Tensor) -> Tensor:
+    """Evidence `(B, T, D)` minus its median over the clip's valid steps, signed and two-sided.
+
+    Returns `(B, T, 2 D)`: the deviation and its magnitude, clipped at 6, zero where not valid.
+    """
+    known = torch.where(valid[:, :, None], x, torch.nan)
+    deviation = (known - known.nanmedian(dim=1, keepdim=True).values).nan_to_num(0.0).clamp(-6, 6)
+    return torch.cat([deviation, deviation.abs()], dim=-1)

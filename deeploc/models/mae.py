@@ -1,0 +1,244 @@
+"""The masked autoencoder (MAE): talking faces and their sound, rebuilt from what is left visible.
+
+Trained on authentic clips only, it says two things about every hidden patch: what should be there,
+and how large the miss usually is. So an observed miss can be surprising in both directions: too
+large, or too small (forged content is often smoother than authentic content).
+
+It knows nothing about clips, labels, or what a surprise means: `deeploc.measure` turns it into
+evidence. The design is our own; RT-DeepLoc's abstract fixes only "MAE trained on authentic data".
+
+Shapes: B windows, K steps a window (25 Hz), L = Lv + La patches (picture first), S steps a patch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+BANDS = ("value", "fine", "change")
+ENERGY_FLOOR = 1e-5
+
+
+@dataclass(frozen=True)
+class MAEConfig:
+    """Sizes of the MAE. `face` pixels a side, cut into `patch` pixel squares over `tubelet` steps;
+    the log-mel into patches of `mel_patch` bins over the same steps."""
+
+    window: int = 16
+    face: int = 96
+    patch: int = 16
+    tubelet: int = 2
+    mel_bins: int = 80
+    mel_patch: int = 8
+    mel_per_step: int = 4
+    width: int = 192
+    depth: int = 4
+    heads: int = 4
+    decoder_width: int = 128
+    decoder_depth: int = 2
+
+    @property
+    def cells(self) -> int:
+        """Patches along one side of the face."""
+        return self.face // self.patch
+
+    @property
+    def slots(self) -> int:
+        """Patches along time."""
+        return self.window // self.tubelet
+
+    @property
+    def mel_rows(self) -> int:
+        """Patches along frequency."""
+        return self.mel_bins // self.mel_patch
+
+    @property
+    def visual_patches(self) -> int:
+        return self.slots * self.cells**2
+
+    @property
+    def audio_patches(self) -> int:
+        return self.slots * self.mel_rows
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What the MAE expects at every patch, hidden or not (only hidden ones mean anything).
+
+    `faces (B, Lv, S, p, p, 3)`, `sound (B, La, S, f, m)`: values, normalised like the targets;
+    `face_energy (B, Lv, S, 3)`, `sound_energy (B, La, S, 3)`: expected log energy of the residual
+    in each of `BANDS`.
+    """
+
+    faces: Tensor
+    sound: Tensor
+    face_energy: Tensor
+    sound_energy: Tensor
+
+
+class MAE(nn.Module):
+    """Encoder over visible patches of picture and sound together, decoder over all of them."""
+
+    mel_mean: Tensor
+    mel_std: Tensor
+
+    def __init__(self, config: MAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        c = config
+        face_values = c.tubelet * c.patch**2 * 3
+        mel_values = c.tubelet * c.mel_per_step * c.mel_patch
+        self.register_buffer("mel_mean", torch.zeros(c.mel_bins))
+        self.register_buffer("mel_std", torch.ones(c.mel_bins))
+        self.embed_faces = nn.Linear(face_values, c.width)
+        self.embed_sound = nn.Linear(mel_values, c.width)
+        patches = c.visual_patches + c.audio_patches
+        self.position = nn.Parameter(torch.randn(patches, c.width) * 0.02)
+        self.anchor = nn.Parameter(torch.randn(1, 1, c.width) * 0.02)
+        self.encoder = _transformer(c.width, c.depth, c.heads)
+        self.to_decoder = nn.Linear(c.width, c.decoder_width)
+        self.missing = nn.Parameter(torch.randn(c.decoder_width) * 0.02)
+        self.decoder_position = nn.Parameter(torch.randn(patches, c.decoder_width) * 0.02)
+        self.decoder = _transformer(c.decoder_width, c.decoder_depth, c.heads)
+        self.faces_head = nn.Linear(c.decoder_width, face_values)
+        self.sound_head = nn.Linear(c.decoder_width, mel_values)
+        self.face_energy_head = nn.Linear(c.decoder_width, c.tubelet * len(BANDS))
+        self.sound_energy_head = nn.Linear(c.decoder_width, c.tubelet * len(BANDS))
+
+    def targets(self, faces: Tensor, mel: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised patches of `faces (B, K, H, W, 3) uint8` and `mel (B, 4K, M)` log-mel.
+
+        Returns `(B, Lv, S, p, p, 3)` and `(B, La, S, f, m)` float32.
+        """
+        c = self.config
+        assert faces.shape[1:] == (c.window, c.face, c.face, 3), faces.shape
+        assert mel.shape[1:] == (c.window * c.mel_per_step, c.mel_bins), mel.shape
+        b, n, p = len(faces), c.cells, c.patch
+        x = (faces.float() / 255 - 0.5) / 0.25
+        x = x.reshape(b, c.slots, c.tubelet, n, p, n, p, 3)
+        x = x.permute(0, 1, 3, 5, 2, 4, 6, 7).reshape(b, c.visual_patches, c.tubelet, p, p, 3)
+        y = (mel - self.mel_mean) / self.mel_std
+        y = y.reshape(b, c.slots, c.tubelet, c.mel_per_step, c.mel_rows, c.mel_patch)
+        y = y.permute(0, 1, 4, 2, 3, 5)
+        return x, y.reshape(b, c.audio_patches, c.tubelet, c.mel_per_step, c.mel_patch)
+
+    def forward(self, faces: Tensor, sound: Tensor, hidden: Tensor) -> Reconstruction:
+        """`faces`, `sound` as `targets` gives them; `hidden (B, L) bool`, True = removed."""
+        c = self.config
+        tokens = torch.cat(
+            [self.embed_faces(faces.flatten(2)), self.embed_sound(sound.flatten(2))], dim=1
+        )
+        assert hidden.shape == tokens.shape[:2], (hidden.shape, tokens.shape)
+        tokens = tokens + self.position
+        b, width = len(tokens), tokens.shape[-1]
+        order = hidden.to(torch.uint8).argsort(dim=1, stable=True)
+        kept = order[:, : int((~hidden).sum(1).max())]
+        visible = tokens.gather(1, kept[:, :, None].expand(-1, -1, width))
+        absent = hidden.gather(1, kept)
+        absent = torch.cat([absent.new_zeros(b, 1), absent], dim=1)
+        visible = torch.cat([self.anchor.expand(b, 1, -1), visible], dim=1)
+        padding = absent if bool(absent.any()) else None
+        encoded = self.to_decoder(self.encoder(visible, src_key_padding_mask=padding)[:, 1:])
+        full = self.missing.to(encoded.dtype).expand(b, tokens.shape[1], -1)
+        full = full.scatter(1, kept[:, :, None].expand(-1, -1, encoded.shape[-1]), encoded)
+        full = torch.where(hidden[:, :, None], self.missing.to(encoded.dtype), full)
+        decoded = self.decoder(full + self.decoder_position)
+        picture, heard = decoded.split([c.visual_patches, c.audio_patches], dim=1)
+        return Reconstruction(
+            self.faces_head(picture).float().reshape(faces.shape),
+            self.sound_head(heard).float().reshape(sound.shape),
+            self.face_energy_head(picture).float().reshape(*faces.shape[:3], len(BANDS)),
+            self.sound_energy_head(heard).float().reshape(*sound.shape[:3], len(BANDS)),
+        )
+
+
+def _transformer(width: int, depth: int, heads: int) -> nn.TransformerEncoder:
+    layer = nn.TransformerEncoderLayer(
+        width, heads, 4 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+    )
+    return nn.TransformerEncoder(layer, depth, nn.LayerNorm(width), enable_nested_tensor=False)
+
+
+def face_energies(patches: Tensor) -> Tensor:
+    """Mean squares of face patches `(B, Lv, S, p, p, 3)` in each of `BANDS`: `(B, Lv, S, 3)`.
+
+    value: all channels; fine: Laplacian of the luma, inside the patch; change: difference of the
+    luma between the steps of a patch.
+    """
+    luma = patches.mean(-1)
+    fine = (
+        4 * luma[..., 1:-1, 1:-1]
+        - luma[..., :-2, 1:-1]
+        - luma[..., 2:, 1:-1]
+        - luma[..., 1:-1, :-2]
+        - luma[..., 1:-1, 2:]
+    )
+    change = luma.diff(dim=2).square().mean((2, 3, 4))
+    return torch.stack(
+        [
+            patches.square().mean((3, 4, 5)),
+            fine.square().mean((3, 4)),
+            change[:, :, None].expand(luma.shape[:3]),
+        ],
+        dim=-1,
+    )
+
+
+def sound_energies(patches: Tensor) -> Tensor:
+    """Mean squares of sound patches `(B, La, S, f, m)` in each of `BANDS`: `(B, La, S, 3)`.
+
+    fine: second difference along frequency (harmonics); change: difference along time.
+    """
+    return torch.stack(
+        [
+            patches.square().mean((3, 4)),
+            patches.diff(n=2, dim=4).square().mean((3, 4)),
+            patches.diff(dim=3).square().mean((3, 4)),
+        ],
+        dim=-1,
+    )
+
+
+def log_energy(energies: Tensor) -> Tensor:
+    return torch.log(energies + ENERGY_FLOOR)
+
+
+def hidden_tubes(config: MAEConfig) -> Tensor:
+    """`(2, L) bool`: two complementary partitions, so that every patch is hidden once.
+
+    Picture: a chequerboard of 2 x 2 patch blocks, hidden for the whole window (tubes: nothing can
+    be copied from the step before); one holds the mouth. Sound: alternating blocks of two patches
+    along time, all frequencies.
+    """
+    cell = torch.arange(config.cells) // 2
+    face = ((cell[:, None] + cell[None, :]) % 2).bool().flatten().repeat(config.slots)
+    slot = (torch.arange(config.slots) // 2 % 2).bool()
+    sound = slot.repeat_interleave(config.mel_rows)
+    first = torch.cat([face, sound])
+    return torch.stack([first, ~first])
+
+
+def hidden_streams(config: MAEConfig) -> Tensor:
+    """`(2, L) bool`: all picture hidden, then all sound hidden: the cross-modal partitions."""
+    picture = torch.zeros(config.visual_patches + config.audio_patches, dtype=torch.bool)
+    picture[: config.visual_patches] = True
+    return torch.stack([picture, ~picture])
+
+
+def random_hidden(config: MAEConfig, windows: int, generator: torch.Generator) -> Tensor:
+    """`(windows, L) bool` for training: tubes and sound blocks at random, a stream at times whole.
+
+    About half of each stream is hidden; in a quarter of the windows one whole stream is.
+    """
+    blocks = (config.cells + 1) // 2
+    cell = torch.arange(config.cells) // 2
+    tube = torch.rand(windows, blocks, blocks, generator=generator) < 0.5
+    face = tube[:, cell][:, :, cell].flatten(1).repeat(1, config.slots)
+    gap = torch.rand(windows, (config.slots + 1) // 2, generator=generator) < 0.5
+    sound = gap[:, torch.arange(config.slots) // 2].repeat_interleave(config.mel_rows, dim=1)
+    chance = torch.rand(windows, generator=generator)
+    face = face | (chance < 0.125)[:, None]
+    sound = sound | ((chance >= 0.125) & (chance < 0.25))[:, None]
+    return torch.cat([face, sound], dim=1)

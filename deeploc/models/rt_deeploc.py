@@ -1,0 +1,127 @@
+"""One checkpoint: MAE, FDN and the statistics that make their outputs comparable between clips.
+
+Loaded from and saved to a folder or a Hub repository with `config.json` and `model.safetensors`.
+It knows nothing about files of users, windows cutting or intervals.
+
+Evidence of a patch at a step: 9 values, `KINDS` x `BANDS`, each standardised by authentic training
+clips: the content's own log energy, then the surprise (log energy of the residual minus what the
+MAE expected) with the patch hidden, and with its whole stream hidden (cross-modal).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin
+from torch import Tensor, nn
+
+from deeploc.calibration import Calibration
+from deeploc.models.fdn import FDN, Discovery, FDNConfig
+from deeploc.models.mae import (
+    BANDS,
+    MAE,
+    MAEConfig,
+    face_energies,
+    hidden_streams,
+    hidden_tubes,
+    log_energy,
+    sound_energies,
+)
+
+KINDS = ("content", "hidden", "cross")
+VALUES = len(KINDS) * len(BANDS)
+FORMAT = "deeploc-1"
+TINY = MAEConfig(width=32, depth=1, heads=2, decoder_width=32, decoder_depth=1)
+
+
+class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["deepfake"]):
+    """The whole model; `mae`, `calibration`: fields of `MAEConfig`, `Calibration` as plain data.
+
+    `RTDeepLoc.from_pretrained(folder_or_repo_id, revision=..., strict=True)` loads,
+    `save_pretrained(folder)` writes, `push_to_hub(repo_id)` publishes.
+    """
+
+    def __init__(
+        self,
+        mae: dict | None = None,
+        fdn: dict | None = None,
+        calibration: dict | None = None,
+        name: str = "tiny",
+        format: str = FORMAT,
+    ) -> None:
+        super().__init__()
+        config = MAEConfig(**mae) if mae else TINY
+        self.name = name
+        self.calibration = Calibration(**(calibration or {}))
+        self.mae = MAE(config)
+        cells, rows = config.cells**2, config.mel_rows
+        self.fdn = FDN(FDNConfig(visual=cells * VALUES, audio=rows * VALUES, **(fdn or {})))
+        self.register_buffer("face_mean", torch.zeros(cells, VALUES))
+        self.register_buffer("face_std", torch.ones(cells, VALUES))
+        self.register_buffer("sound_mean", torch.zeros(rows, VALUES))
+        self.register_buffer("sound_std", torch.ones(rows, VALUES))
+
+    def calibrated(self, calibration: Calibration, name: str) -> RTDeepLoc:
+        """The same weights under another calibration and name."""
+        fdn = asdict(self.fdn.config)
+        fdn = {key: fdn[key] for key in ("width", "depth", "dropout")}
+        model = RTDeepLoc(asdict(self.mae.config), fdn, asdict(calibration), name)
+        model.load_state_dict(self.state_dict())
+        return model.eval()
+
+    def measure(
+        self, faces: Tensor, mel: Tensor, seen: Tensor, heard: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Evidence of B windows: `(B, K, cells, 9)` of the picture, `(B, K, rows, 9)` of the sound.
+
+        `faces (B, K, H, W, 3) uint8`, `mel (B, 4K, M)`, `seen`, `heard (B, K) bool`. A patch that
+        holds an unseen or unheard step stays hidden throughout, and its steps are NaN.
+        """
+        c = self.mae.config
+        picture, sound = self.mae.targets(faces, mel)
+        absent_face = ~seen.reshape(len(faces), c.slots, c.tubelet).all(2)
+        absent_sound = ~heard.reshape(len(faces), c.slots, c.tubelet).all(2)
+        absent = torch.cat(
+            [
+                absent_face.repeat_interleave(c.cells**2, dim=1),
+                absent_sound.repeat_interleave(c.mel_rows, dim=1),
+            ],
+            dim=1,
+        )
+        kinds = [(log_energy(face_energies(picture)), log_energy(sound_energies(sound)))]
+        for partitions in (hidden_tubes(c), hidden_streams(c)):
+            kinds.append(self._surprise(picture, sound, partitions.to(absent.device), absent))
+        faces_evidence = torch.cat([kind[0] for kind in kinds], dim=-1)
+        sound_evidence = torch.cat([kind[1] for kind in kinds], dim=-1)
+        return (
+            self._steps(faces_evidence, self.face_mean, self.face_std, absent_face),
+            self._steps(sound_evidence, self.sound_mean, self.sound_std, absent_sound),
+        )
+
+    def _surprise(
+        self, picture: Tensor, sound: Tensor, partitions: Tensor, absent: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Surprise of every patch in the one partition that hides it."""
+        in_picture = picture.new_zeros(*picture.shape[:3], len(BANDS))
+        in_sound = sound.new_zeros(*sound.shape[:3], len(BANDS))
+        for partition in partitions:
+            expected = self.mae(picture, sound, partition | absent)
+            removed = partition.split([picture.shape[1], sound.shape[1]])
+            missed = log_energy(face_energies(picture - expected.faces)) - expected.face_energy
+            in_picture[:, removed[0]] = missed[:, removed[0]]
+            missed = log_energy(sound_energies(sound - expected.sound)) - expected.sound_energy
+            in_sound[:, removed[1]] = missed[:, removed[1]]
+        return in_picture, in_sound
+
+    def _steps(self, evidence: Tensor, mean: Tensor, std: Tensor, absent: Tensor) -> Tensor:
+        """Patches `(B, L, S, 9)` -> standardised steps `(B, K, cells, 9)`, absent ones NaN."""
+        b, _, tubelet, values = evidence.shape
+        slots = self.mae.config.slots
+        steps = evidence.reshape(b, slots, -1, tubelet, values).transpose(2, 3)
+        steps = ((steps - mean) / std).masked_fill(absent[:, :, None, None, None], torch.nan)
+        return steps.reshape(b, slots * tubelet, -1, values)
+
+    def discover(self, visual: Tensor, audio: Tensor, seen: Tensor, heard: Tensor) -> Discovery:
+        """Forgery logits of whole clips from evidence `(B, T, cells, 9)` and `(B, T, rows, 9)`."""
+        return self.fdn(visual.flatten(2), audio.flatten(2), seen, heard)

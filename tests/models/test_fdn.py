@@ -1,0 +1,108 @@
+import pytest
+import torch
+
+from deeploc.losses import aicl_loss, clip_logits, mil_loss, mtlr_loss
+from deeploc.models.fdn import FDN, FDNConfig, clip_relative
+
+T = 100
+
+
+@pytest.fixture
+def fdn():
+    torch.manual_seed(0)
+    return FDN(FDNConfig(visual=12, audio=6)).eval()
+
+
+def clip(steps=T):
+    generator = torch.Generator().manual_seed(1)
+    here = torch.ones(1, steps, dtype=torch.bool)
+    visual = torch.randn(1, steps, 12, generator=generator)
+    return visual, torch.randn(1, steps, 6, generator=generator), here, here.clone()
+
+
+def test_a_constant_offset_of_the_clip_changes_nothing(fdn):
+    visual, audio, seen, heard = clip()
+    before = fdn(visual, audio, seen, heard).logits
+    after = fdn(visual + 3, audio - 2, seen, heard).logits
+    torch.testing.assert_close(before, after, atol=1e-4, rtol=1e-4)
+
+
+def test_padding_and_unseen_steps_do_not_reach_the_others(fdn):
+    visual, audio, seen, heard = clip()
+    seen[:, 60:] = heard[:, 60:] = False
+    before = fdn(visual, audio, seen, heard).logits[:, :60]
+    visual[:, 60:] = torch.nan
+    audio[:, 60:] = 100
+    torch.testing.assert_close(fdn(visual, audio, seen, heard).logits[:, :60], before)
+
+
+def test_streams_do_not_leak_into_each_other(fdn):
+    visual, audio, seen, heard = clip()
+    before = fdn(visual, audio, seen, heard).logits
+    after = fdn(visual, audio * 2, seen, heard).logits
+    assert torch.equal(before[..., 0], after[..., 0])
+    assert not torch.allclose(before[..., 1], after[..., 1])
+    assert not torch.allclose(before[..., 2], after[..., 2])
+
+
+def test_deviations_count_in_both_directions():
+    x = torch.zeros(1, 5, 1)
+    x[0, 1], x[0, 3] = 2, -2
+    relative = clip_relative(x, torch.ones(1, 5, dtype=torch.bool))
+    assert relative[0, :, 0].tolist() == [0, 2, 0, -2, 0]
+    assert relative[0, :, 1].tolist() == [0, 2, 0, 2, 0]
+
+
+def test_clip_logit_is_the_mean_of_the_top_steps_whatever_the_length():
+    logits = torch.full((1, 400), -5.0)
+    logits[0, 50:70] = 3
+    for length in (100, 400):
+        valid = torch.ones(1, length, dtype=torch.bool)
+        assert clip_logits(logits[:, :length], valid).item() == pytest.approx(3)
+    valid = torch.ones(1, 400, dtype=torch.bool)
+    valid[0, 50:70] = False
+    assert clip_logits(logits, valid).item() == pytest.approx(-5)
+
+
+def test_mil_ignores_clips_without_a_valid_step():
+    logits = torch.zeros(2, 30, requires_grad=True)
+    valid = torch.ones(2, 30, dtype=torch.bool)
+    valid[1] = False
+    alone = mil_loss(logits[:1], valid[:1], torch.ones(1))
+    assert mil_loss(logits, valid, torch.tensor([1.0, 0.0])) == alone
+    mil_loss(logits, ~valid[:1].expand(2, -1), torch.ones(2)).backward()
+    assert logits.grad.abs().sum() == 0
+
+
+def aicl(embedding, error, forged=True):
+    valid = torch.ones(1, T, dtype=torch.bool)
+    return aicl_loss(embedding, error, valid, torch.tensor([forged]))
+
+
+def test_aicl_prefers_surprising_steps_apart_and_never_draws_them_together():
+    error = torch.zeros(1, T)
+    error[0, 40:60] = 1
+    mixed = torch.zeros(1, T, 3)
+    mixed[..., 0] = 1
+    apart = mixed.clone()
+    apart[0, 40:60] = torch.tensor([0.0, 1, 0])
+    scattered = apart.clone()
+    scattered[0, 50:60] = torch.tensor([0.0, 0, 1])
+    assert aicl(apart, error) < aicl(mixed, error)
+    assert aicl(scattered, error) == pytest.approx(aicl(apart, error).item())
+
+
+def test_aicl_of_an_authentic_clip_is_compactness_alone():
+    error = torch.zeros(1, T)
+    compact = torch.ones(1, T, 3)
+    torch.manual_seed(0)
+    assert aicl(compact, error, forged=False).item() == pytest.approx(0, abs=1e-5)
+    assert aicl(torch.randn(1, T, 3), error, forged=False) > 0.5
+
+
+def test_mtlr_is_zero_when_the_fused_score_is_the_larger_stream_score():
+    logits = torch.zeros(1, 10, 3)
+    logits[..., 0], logits[..., 1], logits[..., 2] = 2, -1, 2
+    here = torch.ones(1, 10, dtype=torch.bool)
+    assert mtlr_loss(logits, here, here) == 0
+    assert mtlr_loss(logits, ~here, here) > 0.1

@@ -1,0 +1,117 @@
+"""The three training commands at their smallest, on made-up tensors."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from deeploc.calibration import UNTRAINED
+from deeploc.checkpoints import load_checkpoint
+from deeploc.localizer import load_localizer
+from train import evaluate, pretrain_mae, train_fdn
+from train.data import AuthenticWindows, ClipTensors, cached_path, load_cache
+
+CLIPS = (("train", 12), ("dev", 6), ("test", 6))
+STEPS = 75
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """A cache whose forged clips hold noise in picture and sound for half a second."""
+    folder = tmp_path_factory.mktemp("cache")
+    rng = np.random.default_rng(0)
+    rows = []
+    for split, count in CLIPS:
+        for number in range(count):
+            faces = np.full((STEPS, 96, 96, 3), 90 + number, np.uint8)
+            faces += rng.integers(0, 6, faces.shape, dtype=np.uint8)
+            mel = rng.normal(-6, 0.3, (4 * STEPS, 80)).astype(np.float32)
+            forged = bool(number % 2)
+            if forged:
+                faces[30:45] = rng.integers(0, 255, faces[30:45].shape, dtype=np.uint8)
+                mel[120:180] += rng.normal(0, 3, (60, 80))
+            name = f"{split}/{number:03}.mp4"
+            here = np.ones(STEPS, bool)
+            ClipTensors(faces, mel, here, here).save(cached_path(folder, name))
+            rows.append(
+                {
+                    "file": name,
+                    "split": split,
+                    "n_fakes": int(forged),
+                    "fake_periods": [[1.2, 1.8]] if forged else [],
+                    "duration": 3.0,
+                    "original": None,
+                    "modify_video": forged,
+                    "modify_audio": forged,
+                    "video_frames": STEPS,
+                    "audio_channels": 1,
+                    "audio_frames": 48_000,
+                    "identity": f"{split}-{number // 2}",
+                }
+            )
+    (folder / "metadata.json").write_text(json.dumps(rows))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(cache, tmp_path_factory):
+    """Pretraining, killed and resumed, then discovery, then evaluation."""
+    folder = tmp_path_factory.mktemp("run")
+    common = ["--batch", "8", "--every", "10", "--validation-batches", "1", "--tiny"]
+    pretrain_mae.main([str(cache), str(folder), "--steps", "60", *common])
+    train_fdn.main([str(cache), str(folder), "--epochs", "30", "--batch", "6"])
+    evaluate.main([str(folder / "model"), str(cache)])
+    return folder
+
+
+def test_pretraining_lowers_the_validation_loss(run):
+    log = [json.loads(line) for line in (run / "mae_log.jsonl").read_text().splitlines()]
+    assert log[-1]["miss"] + log[-1]["surprise"] < 0.8 * (log[0]["miss"] + log[0]["surprise"])
+
+
+def test_a_finished_pretraining_resumes_as_finished(run, cache):
+    before = (run / "mae_log.jsonl").read_text()
+    pretrain_mae.main([str(cache), str(run), "--steps", "60", "--batch", "8", "--tiny"])
+    assert (run / "mae_log.jsonl").read_text() == before
+
+
+def test_mae_alone_gives_no_verdict(run):
+    model, _ = load_checkpoint(run / "mae")
+    assert model.calibration.verdict(0.99) == UNTRAINED
+
+
+def test_obvious_forgeries_of_unseen_clips_are_localized(run):
+    rows = json.loads((run / "model" / "metrics.json").read_text())["rows"]
+    for stream in ("visual", "audio", "fused"):
+        ours, noise = rows["checkpoint"][stream], rows["chance"][stream]
+        assert ours["frame AUC"] > 0.9 > noise["frame AUC"]
+        assert ours["AP@0.5"] > noise["AP@0.5"] + 0.2
+
+
+def test_the_checkpoint_is_complete_and_loads_in_the_localizer(run):
+    localizer = load_localizer(run / "model", device="cpu")
+    scale = localizer.model.calibration
+    assert scale.clips == 3
+    assert scale.bands["some"] <= scale.bands["strong"]
+    assert set(scale.thresholds) == {"visual", "audio", "fused"}
+    assert len(localizer.info.sha256) == 64
+
+
+def test_only_clips_labelled_authentic_are_reconstructed(cache):
+    samples = load_cache(cache, "train")
+    forged = [sample for sample in samples if sample.annotation.forged]
+    assert len(forged) == 6
+    windows = AuthenticWindows(samples, 16, seed=0)
+    used = {sample.annotation.file for clips in windows.people.values() for sample in clips}
+    assert used.isdisjoint(sample.annotation.file for sample in forged)
+    with pytest.raises(AssertionError):
+        AuthenticWindows(forged, 16, seed=0)
+
+
+def test_same_seed_same_windows(cache):
+    samples = load_cache(cache, "train")
+    one, other = (iter(AuthenticWindows(samples, 16, seed=3)) for _ in range(2))
+    for _ in range(5):
+        for left, right in zip(next(one), next(other), strict=True):
+            assert torch.equal(left, right)

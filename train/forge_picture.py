@@ -1,0 +1,369 @@
+"""Partial forgeries of the picture: a mouth or a face replaced for a while, softly, in motion.
+
+Every family is one function from the authentic frames to replacement patches; one blend puts them
+back. Nothing here knows about files, sound, labels or splits.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from scipy.fft import dstn, idstn
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
+from skimage.transform import SimilarityTransform, warp
+
+from deeploc.errors import NoFace
+from deeploc.faces.detector import Detections, FaceDetector
+
+DETECT_EVERY = 5
+SMOOTH_FRAMES = 2.5
+MIN_SEEN_SHARE = 0.7
+FADE_FRAMES = 2
+
+FAMILIES = ("mouth-swap-self", "mouth-swap-other", "face-swap-other", "resynthesis", "freeze")
+UNSEEN_FAMILIES = ("poisson",)
+FROM_OTHERS = ("mouth-swap-other", "face-swap-other")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A talking face: `frames (T, H, W, 3) uint8` and `landmarks (T, 5, 2) float` in its pixels."""
+
+    frames: np.ndarray
+    landmarks: np.ndarray
+
+
+@dataclass(frozen=True)
+class Region:
+    """An ellipse on a face, in units of the distance between eyes and mouth, from the mouth."""
+
+    down: float
+    half_width: float
+    half_height: float
+    feather: float
+
+    def varied(self, rng: np.random.Generator) -> Region:
+        """The same region as another tool would cut it."""
+        width, height = rng.uniform(0.88, 1.12, 2)
+        feather = float(rng.uniform(0.2, 0.5))
+        return Region(self.down, self.half_width * width, self.half_height * height, feather)
+
+
+MOUTH = Region(down=0.08, half_width=0.72, half_height=0.52, feather=0.35)
+FACE = Region(down=-0.45, half_width=0.88, half_height=1.02, feather=0.3)
+
+Patches = Callable[[int, slice, slice], np.ndarray]
+
+
+def follow_landmarks(frames: Sequence[np.ndarray], detector: FaceDetector) -> np.ndarray:
+    """`(T, 5, 2) float64` landmarks of the largest face, found on every 5th frame and smoothed.
+
+    Raises `NoFace` when less than 70 % of the looked-at frames show a face.
+    """
+    looked = np.unique([*range(0, len(frames), DETECT_EVERY), len(frames) - 1])
+    found = detector([frames[step] for step in looked])
+    seen = [(step, _largest(faces)) for step, faces in zip(looked, found, strict=True)]
+    seen = [(step, points) for step, points in seen if points is not None]
+    if len(seen) < max(2, MIN_SEEN_SHARE * len(looked)):
+        raise NoFace("the face is not visible long enough to forge it; use another clip")
+    steps = np.array([step for step, _ in seen])
+    points = np.stack([points for _, points in seen]).reshape(len(seen), 10)
+    every = np.stack([np.interp(np.arange(len(frames)), steps, axis) for axis in points.T], axis=1)
+    every = gaussian_filter1d(every, SMOOTH_FRAMES, axis=0, mode="nearest")
+    return every.reshape(len(frames), 5, 2)
+
+
+def _largest(faces: Detections) -> np.ndarray | None:
+    if len(faces.boxes) == 0:
+        return None
+    areas = (faces.boxes[:, 2] - faces.boxes[:, 0]) * (faces.boxes[:, 3] - faces.boxes[:, 1])
+    return faces.landmarks[int(np.argmax(areas))]
+
+
+def forge_picture(
+    picture: Picture,
+    span: tuple[int, int],
+    family: str,
+    rng: np.random.Generator,
+    other: Picture | None = None,
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """A copy of the frames with the steps `[start, end)` forged, and how it was done.
+
+    `other` is a picture of another person, needed by the families in `FROM_OTHERS`. The family
+    `null` moves the mouth by less than a pixel through the same blend: it stays authentic.
+    """
+    start, end = span
+    region = (FACE if family.startswith("face") else MOUTH).varied(rng)
+    if family == "poisson":
+        donor_steps = _elsewhere(len(picture.frames), span, rng)
+        return _blend_membrane(picture, span, donor_steps), {"donor_start": int(donor_steps[0])}
+    if family == "null":
+        shift = rng.uniform(0.2, 0.8, 2) * rng.choice([-1, 1], 2)
+        patches = _shifted(picture, shift)
+        how: dict[str, Any] = {"shift_px": shift.round(3).tolist()}
+    elif family == "resynthesis":
+        patches, how = _resynthesised(picture, span, region, rng)
+    elif family in FROM_OTHERS:
+        assert other is not None, f"{family} needs another person's picture"
+        donor_steps = _consecutive(len(other.frames), end - start, rng)
+        patches, how = _swapped(picture, span, region, other, donor_steps, rng)
+    elif family in ("mouth-swap-self", "freeze"):
+        choose = _held if family == "freeze" else _elsewhere
+        donor_steps = choose(len(picture.frames), span, rng)
+        patches, how = _swapped(picture, span, region, picture, donor_steps, rng)
+    else:
+        raise ValueError(f"unknown picture family: {family}")
+    how["region"] = [round(float(size), 3) for size in vars(region).values()]
+    return _blend(picture, span, region, patches), how
+
+
+def place_face(landmarks: np.ndarray) -> SimilarityTransform:
+    """Face units -> pixels: the origin at the mouth, one unit from the mouth to the eyes."""
+    left_eye, right_eye, _, left_corner, right_corner = landmarks
+    mouth, eyes = (left_corner + right_corner) / 2, (left_eye + right_eye) / 2
+    across = right_eye + right_corner - left_eye - left_corner
+    unit = (np.linalg.norm(eyes - mouth) + np.linalg.norm(right_eye - left_eye)) / 2
+    return SimilarityTransform(
+        scale=float(unit), rotation=float(np.arctan2(across[1], across[0])), translation=mouth
+    )
+
+
+def region_alpha(
+    landmarks: np.ndarray, region: Region, shape: tuple[int, int]
+) -> tuple[slice, slice, np.ndarray]:
+    """Rows, columns and the `(h, w)` weight 0..1 of a region of a face in a picture of `shape`."""
+    face = place_face(landmarks)
+    middle = face((0.0, region.down))[0]
+    turn = np.array([np.cos(face.rotation), np.sin(face.rotation)])
+    sizes = np.array([region.half_width, region.half_height])
+    reach = face.scale * np.array([np.hypot(*(turn * sizes)), np.hypot(*(turn[::-1] * sizes))]) + 1
+    low = np.clip(np.floor(middle - reach), 0, [shape[1] - 1, shape[0] - 1]).astype(int)
+    high = np.clip(np.ceil(middle + reach), low + 1, [shape[1], shape[0]]).astype(int)
+    rows, columns = slice(low[1], high[1]), slice(low[0], high[0])
+    grid = np.stack(np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1])), axis=-1)
+    points = face.inverse(grid.reshape(-1, 2)).reshape(grid.shape) - [0, region.down]
+    radius = np.hypot(points[..., 0] / region.half_width, points[..., 1] / region.half_height)
+    ramp = np.clip((1 - radius) / region.feather, 0, 1)
+    return rows, columns, ramp * ramp * (3 - 2 * ramp)
+
+
+def _blend(picture: Picture, span: tuple[int, int], region: Region, patches: Patches) -> np.ndarray:
+    frames = picture.frames.copy()
+    for step in range(*span):
+        rows, columns, alpha = region_alpha(picture.landmarks[step], region, frames.shape[1:3])
+        alpha = (alpha * _fade(step, span))[..., None]
+        mixed = alpha * patches(step, rows, columns) + (1 - alpha) * frames[step, rows, columns]
+        frames[step, rows, columns] = np.clip(np.rint(mixed), 0, 255)
+    return frames
+
+
+def _fade(step: int, span: tuple[int, int]) -> float:
+    return min(1.0, (min(step - span[0], span[1] - 1 - step) + 1) / (FADE_FRAMES + 1))
+
+
+def _warped(frame: np.ndarray, place: Any, rows: slice, columns: slice, order: int) -> np.ndarray:
+    """The `(h, w, 3) float` pixels that `place` (target -> donor pixels) puts under the slices."""
+    shift = SimilarityTransform(translation=(columns.start, rows.start))
+    shape = (rows.stop - rows.start, columns.stop - columns.start)
+    moved = warp(
+        frame.astype(np.float32),
+        shift + place,
+        output_shape=shape,
+        order=order,
+        mode="edge",
+        preserve_range=True,
+    )
+    return np.clip(moved, 0, 255)
+
+
+def _shifted(picture: Picture, shift: np.ndarray) -> Patches:
+    place = SimilarityTransform(translation=shift)
+    return lambda step, rows, columns: _warped(picture.frames[step], place, rows, columns, 3)
+
+
+def _consecutive(available: int, wanted: int, rng: np.random.Generator) -> np.ndarray:
+    """Consecutive donor steps from a random start, there and back again where it is too short."""
+    there = np.arange(max(2, available))
+    loop = np.concatenate([there, there[-2:0:-1]]) % available
+    start = int(rng.integers(max(1, available - wanted + 1)))
+    return loop[(start + np.arange(wanted)) % len(loop)]
+
+
+def _elsewhere(available: int, span: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Consecutive donor steps of the same clip, from another moment as far as there is one."""
+    length = span[1] - span[0]
+    starts = np.arange(available - length + 1)
+    away = np.abs(starts - span[0])
+    far = starts[away >= min(length, away.max())]
+    return int(rng.choice(far)) + np.arange(length)
+
+
+def _held(available: int, span: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """The first frames of the span again: held, repeated there and back, or in slow motion."""
+    steps = np.arange(span[1] - span[0])
+    manner = rng.choice(["held", "repeated", "slowed"])
+    if manner == "repeated":
+        period = int(rng.integers(3, 7))
+        steps = period - np.abs(steps % (2 * period) - period)
+    elif manner == "slowed":
+        steps = (steps * rng.uniform(0.2, 0.5)).astype(int)
+    else:
+        steps = np.zeros_like(steps)
+    return np.minimum(span[0] + steps, available - 1)
+
+
+def _swapped(
+    picture: Picture,
+    span: tuple[int, int],
+    region: Region,
+    donor: Picture,
+    donor_steps: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[Patches, dict[str, Any]]:
+    """The donor's region, placed by both faces' landmarks and given the target's colours."""
+    order = int(rng.choice([1, 3]))
+    finish, strength = (
+        str(rng.choice(["none", "none", "soft", "sharp", "noise"])),
+        rng.uniform(0, 1),
+    )
+    found, offsets, spreads = {}, [], []
+    for step, donor_step in zip(range(*span), donor_steps, strict=True):
+        rows, columns, alpha = region_alpha(
+            picture.landmarks[step], region, picture.frames.shape[1:3]
+        )
+        place = place_face(picture.landmarks[step]).inverse + place_face(
+            donor.landmarks[donor_step]
+        )
+        patch = _warped(donor.frames[donor_step], place, rows, columns, order)
+        own_mean, own_spread = _colours(picture.frames[step, rows, columns], alpha)
+        mean, spread = _colours(patch, alpha)
+        found[step] = _finished(patch - mean, finish, strength, rng)
+        offsets.append(own_mean)
+        spreads.append((own_spread, spread))
+    own_spread, spread = np.mean(spreads, axis=0)
+    gain = float(np.clip(own_spread / (spread + 1e-6), 0.75, 1.33))
+    colours = gaussian_filter1d(np.array(offsets), 3.0, axis=0, mode="nearest")
+    how = {"donor_start": int(donor_steps[0]), "order": order, "finish": finish}
+    return lambda step, rows, columns: gain * found[step] + colours[step - span[0]], how
+
+
+def _colours(patch: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, float]:
+    """Mean colour `(3,)` and spread of brightness of a patch under its weights."""
+    weight = (alpha / (alpha.sum() + 1e-9))[..., None]
+    mean = (weight * patch).sum((0, 1))
+    brightness = (patch - mean).mean(-1, keepdims=True)
+    return mean, float(np.sqrt((weight * brightness**2).sum()))
+
+
+def _finished(
+    patch: np.ndarray, finish: str, strength: float, rng: np.random.Generator
+) -> np.ndarray:
+    """What a tool's decoder leaves behind: softer, sharper or noisier than the camera."""
+    if finish == "noise":
+        return patch + rng.normal(0, 1.5 + 3 * strength, (*patch.shape[:2], 1))
+    if finish in ("soft", "sharp"):
+        soft = gaussian_filter(patch, (0.5 + strength, 0.5 + strength, 0))
+        return soft if finish == "soft" else patch + (0.4 + 0.6 * strength) * (patch - soft)
+    return patch
+
+
+def _resynthesised(
+    picture: Picture, span: tuple[int, int], region: Region, rng: np.random.Generator
+) -> tuple[Patches, dict[str, Any]]:
+    """The region as a generator draws it: through a small aligned square that loses detail."""
+    manner = str(rng.choice(["small", "blur", "jpeg", "few-components", "sharp"]))
+    reach = max(region.half_width, region.half_height)
+    units = np.median([place_face(points).scale for points in picture.landmarks])
+    coarse = rng.uniform(2.0, 4.0) if manner == "small" else rng.uniform(1.0, 1.6)
+    size = int(np.clip(2 * reach * units / coarse, 16, 160))
+    square = SimilarityTransform(scale=2 * reach / size, translation=(-reach, region.down - reach))
+    everything = slice(0, size)
+    steps = range(len(picture.frames)) if manner == "few-components" else range(*span)
+    drawn = {
+        step: _warped(
+            picture.frames[step],
+            square + place_face(picture.landmarks[step]),
+            everything,
+            everything,
+            1,
+        )
+        for step in steps
+    }
+    strength = float(rng.uniform(0, 1))
+    if manner == "few-components":
+        drawn = _few_components(drawn, 3 + round(5 * strength))
+    elif manner == "jpeg":
+        drawn = {step: _as_jpeg(patch, 8 + round(20 * strength)) for step, patch in drawn.items()}
+    elif manner == "blur":
+        sigma = (0.7 + strength) * max(1.0, size / 64)
+        drawn = {step: gaussian_filter(patch, (sigma, sigma, 0)) for step, patch in drawn.items()}
+    elif manner == "sharp":
+        drawn = {step: _finished(patch, "sharp", strength, rng) for step, patch in drawn.items()}
+
+    def patches(step: int, rows: slice, columns: slice) -> np.ndarray:
+        place = place_face(picture.landmarks[step]).inverse + square.inverse
+        return _warped(drawn[step], place, rows, columns, 1 if manner == "small" else 3)
+
+    return patches, {"manner": manner, "size": size, "strength": round(strength, 3)}
+
+
+def _few_components(drawn: dict[int, np.ndarray], count: int) -> dict[int, np.ndarray]:
+    """Each patch rebuilt from the clip's mean patch and its first principal components."""
+    steps = list(drawn)
+    flat = np.stack([drawn[step].ravel() for step in steps])
+    mean = flat.mean(0)
+    weights, vectors = np.linalg.eigh((flat - mean) @ (flat - mean).T)
+    kept = vectors[:, np.argsort(weights)[::-1][:count]]
+    rebuilt = mean + kept @ (kept.T @ (flat - mean))
+    return {
+        step: np.clip(row, 0, 255).reshape(drawn[step].shape)
+        for step, row in zip(steps, rebuilt, strict=True)
+    }
+
+
+def _as_jpeg(patch: np.ndarray, quality: int) -> np.ndarray:
+    buffer = io.BytesIO()
+    Image.fromarray(np.rint(patch).astype(np.uint8)).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer), np.float32)
+
+
+def _blend_membrane(picture: Picture, span: tuple[int, int], donor_steps: np.ndarray) -> np.ndarray:
+    """Gradient-domain blend: the donor's mouth plus the smoothest surface that closes the seam."""
+    frames = picture.frames.copy()
+    box = Region(down=0.12, half_width=0.6, half_height=0.4, feather=1.0)
+    for step, donor_step in zip(range(*span), donor_steps, strict=True):
+        rows, columns, _ = region_alpha(picture.landmarks[step], box, frames.shape[1:3])
+        place = place_face(picture.landmarks[step]).inverse + place_face(
+            picture.landmarks[donor_step]
+        )
+        own = frames[step, rows, columns].astype(np.float64)
+        patch = _warped(picture.frames[donor_step], place, rows, columns, 3)
+        patch = patch + _membrane(own - patch)
+        weight = _fade(step, span)
+        mixed = np.clip(np.rint(weight * patch + (1 - weight) * own), 0, 255)
+        frames[step, rows, columns] = mixed
+    return frames
+
+
+def _membrane(gap: np.ndarray) -> np.ndarray:
+    """Laplace's equation on a rectangle: the edge of `gap (h, w, 3)` continued inwards."""
+    surface = gap.copy()
+    surface[1:-1, 1:-1] = 0
+    height, width = gap.shape[0] - 2, gap.shape[1] - 2
+    if min(height, width) < 1:
+        return surface
+    source = np.zeros((height, width, gap.shape[2]))
+    source[0] += gap[0, 1:-1]
+    source[-1] += gap[-1, 1:-1]
+    source[:, 0] += gap[1:-1, 0]
+    source[:, -1] += gap[1:-1, -1]
+    down = 2 - 2 * np.cos(np.pi * np.arange(1, height + 1) / (height + 1))
+    across = 2 - 2 * np.cos(np.pi * np.arange(1, width + 1) / (width + 1))
+    spectrum = dstn(source, type=1, axes=(0, 1)) / (down[:, None] + across)[..., None]
+    surface[1:-1, 1:-1] = idstn(spectrum, type=1, axes=(0, 1))
+    return surface

@@ -1,0 +1,191 @@
+"""`python -m train.train_fdn CACHE RUN`: the forgery discovery network, from clip-level labels.
+
+Reads `RUN/mae`, measures every clip once, trains on the train split, keeps the epoch with the
+lowest clip-level loss on the validation split, calibrates on its
+authentic clips and writes `RUN/model`.
+`--labels clip` knows one bit a clip, `streams` (as LAV-DF's metadata) one bit a stream; `frames` is
+the frame-supervised upper bound of the same network, for comparison only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from tqdm import tqdm
+
+from deeploc.checkpoints import load_checkpoint
+from deeploc.losses import aicl_loss, mil_loss, mtlr_loss
+from deeploc.measure import Evidence, fused_error
+from deeploc.media import VIDEO_RATE_HZ
+from deeploc.metrics import step_labels
+from deeploc.models.rt_deeploc import RTDeepLoc
+from deeploc.scores import STREAMS
+from deeploc.timeline import FrameGrid
+from train.calibrate import calibrate
+from train.data import Sample, load_cache
+from train.evidence import measure_samples, set_statistics, standardised
+
+
+@dataclass(frozen=True)
+class Clips:
+    """A split as padded tensors: evidence, what is known of it, and truth of clips and steps.
+
+    `visual (B, T, cells, 9)`, `audio (B, T, rows, 9)`, `error (B, T)`; `seen`, `heard (B, T) bool`;
+    `labels (B, 3)` and `steps (B, T, 3)` in the order visual, audio, fused, 1 = forged.
+    """
+
+    visual: Tensor
+    audio: Tensor
+    error: Tensor
+    seen: Tensor
+    heard: Tensor
+    labels: Tensor
+    steps: Tensor
+
+    def __getitem__(self, index: Tensor) -> Clips:
+        return Clips(*(tensor[index] for tensor in vars(self).values()))
+
+    def to(self, device: torch.device) -> Clips:
+        return Clips(*(tensor.to(device) for tensor in vars(self).values()))
+
+
+def gather(samples: list[Sample], evidence: list[Evidence]) -> Clips:
+    """Pad a split to its longest clip."""
+    length = max(len(item.visual) for item in evidence)
+    steps = np.zeros((len(samples), length, len(STREAMS)), np.float32)
+    for row, sample, item in zip(steps, samples, evidence, strict=True):
+        grid = FrameGrid(VIDEO_RATE_HZ, len(item.visual))
+        for column, stream in enumerate(STREAMS):
+            truth = sample.annotation.segments[stream]
+            row[: grid.n_frames, column] = step_labels(truth, grid)
+    labels = [
+        (a.modify_visual, a.modify_audio, a.forged) for a in (item.annotation for item in samples)
+    ]
+    return Clips(
+        _padded([np.nan_to_num(item.visual) for item in evidence], length),
+        _padded([np.nan_to_num(item.audio) for item in evidence], length),
+        _padded([np.nan_to_num(fused_error(item)) for item in evidence], length),
+        _padded([item.seen for item in evidence], length),
+        _padded([item.heard for item in evidence], length),
+        torch.tensor(labels, dtype=torch.float32),
+        torch.from_numpy(steps),
+    )
+
+
+def _padded(arrays: list[np.ndarray], length: int) -> Tensor:
+    padded = np.zeros((len(arrays), length, *arrays[0].shape[1:]), arrays[0].dtype)
+    for row, array in zip(padded, arrays, strict=True):
+        row[: len(array)] = array
+    return torch.from_numpy(padded)
+
+
+def fdn_loss(model: RTDeepLoc, clips: Clips, args: argparse.Namespace) -> dict[str, Tensor]:
+    """The weighted terms of the loss by name; their sum is what is minimised."""
+    found = model.discover(clips.visual, clips.audio, clips.seen, clips.heard)
+    valid = torch.stack([clips.seen, clips.heard, clips.seen | clips.heard], dim=-1)
+    if args.labels == "frames":
+        wrong = functional.binary_cross_entropy_with_logits(
+            found.logits, clips.steps, reduction="none"
+        )
+        return {"frames": (wrong * valid).sum() / valid.sum()}
+    terms = {"mil": mil_loss(found.logits[..., 2], valid[..., 2], clips.labels[:, 2])}
+    if args.labels == "streams":
+        terms["streams"] = args.streams * sum(
+            mil_loss(found.logits[..., i], valid[..., i], clips.labels[:, i]) for i in (0, 1)
+        )
+    forged = clips.labels[:, 2] > 0
+    terms["aicl"] = args.aicl * aicl_loss(found.embedding, clips.error, valid[..., 2], forged)
+    terms["mtlr"] = args.mtlr * mtlr_loss(found.logits, clips.seen, clips.heard)
+    return terms
+
+
+def train(model: RTDeepLoc, clips: Clips, held_out: Clips, args: argparse.Namespace) -> list[dict]:
+    """Train the FDN in place; returns one record an epoch. The best validation epoch is kept."""
+    parameters = model.fdn.parameters()
+    optimizer = torch.optim.AdamW(parameters, args.lr, weight_decay=args.weight_decay)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, args.epochs)
+    best, best_state, log = float("inf"), model.fdn.state_dict(), []
+    for epoch in tqdm(range(args.epochs), unit="epoch"):
+        model.fdn.train()
+        for batch in torch.randperm(len(clips.labels)).split(args.batch):
+            loss = sum(fdn_loss(model, clips[batch], args).values())
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.fdn.parameters(), 1.0)
+            optimizer.step()
+        schedule.step()
+        model.fdn.eval()
+        with torch.inference_mode():
+            terms = {name: float(value) for name, value in fdn_loss(model, held_out, args).items()}
+        log.append({"epoch": epoch, **terms})
+        chosen = terms.get("mil", 0.0) + terms.get("streams", 0.0) + terms.get("frames", 0.0)
+        if chosen < best:
+            best, best_state = chosen, copy.deepcopy(model.fdn.state_dict())
+    model.fdn.load_state_dict(best_state)
+    model.fdn.eval()
+    return log
+
+
+def main(arguments: list[str] | None = None) -> None:
+    args = _parse(arguments)
+    torch.manual_seed(args.seed)
+    base = args.run / "mae"
+    model, _ = load_checkpoint(base)
+    splits = {name: load_cache(args.cache, name) for name in ("train", "dev")}
+    raw = {
+        name: measure_samples(base, samples, args.run / "evidence", args.workers)
+        for name, samples in splits.items()
+    }
+    authentic = {
+        name: [
+            item
+            for sample, item in zip(splits[name], raw[name], strict=True)
+            if not sample.annotation.forged
+        ]
+        for name in raw
+    }
+    set_statistics(model, authentic["train"])
+    ready = {
+        name: gather(splits[name], [standardised(model, item) for item in raw[name]])
+        for name in raw
+    }
+    model.requires_grad_(False)
+    model.fdn.requires_grad_(True)
+    log = train(model, ready["train"], ready["dev"], args)
+    scale = calibrate(model, [standardised(model, item) for item in authentic["dev"]])
+    out = args.run / args.out
+    model.calibrated(scale, args.name).half().save_pretrained(out)
+    (out / "training.json").write_text(
+        json.dumps({"arguments": {k: str(v) for k, v in vars(args).items()}, "epochs": log})
+    )
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m train.train_fdn", description=__doc__)
+    parser.add_argument("cache", type=Path, help="folder made by train.extract")
+    parser.add_argument("run", type=Path, help="folder that holds mae/; the result goes there")
+    parser.add_argument("--out", default="model", help="name of the result in RUN")
+    parser.add_argument("--name", default="deeploc", help="name stored in the checkpoint")
+    parser.add_argument("--labels", choices=("clip", "streams", "frames"), default="streams")
+    parser.add_argument("--streams", type=float, default=0.5, help="weight of stream labels")
+    parser.add_argument("--aicl", type=float, default=0.1, help="weight of AICL; 0 switches it off")
+    parser.add_argument("--mtlr", type=float, default=0.5, help="weight of MTLR; 0 switches it off")
+    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--batch", type=int, default=32, help="clips a step")
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--weight-decay", type=float, default=0.02)
+    parser.add_argument("--workers", type=int, default=1, help="processes that measure")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()
