@@ -71,11 +71,14 @@ def video_stream(container: av.container.InputContainer, path: Path) -> av.Video
     pictures = [
         s for s in container.streams.video if not s.disposition & s.disposition.attached_pic
     ]
+    if not pictures and not container.streams.audio:
+        raise UnreadableMedia(_why_unreadable(path))
     if not pictures:
         raise NoVideo(f"{path.name} holds no video, only sound. Use a clip that shows a face.")
     best = container.streams.best("video")
     stream = best if best in pictures else pictures[0]
-    stream.thread_type = "AUTO"
+    if stream.codec_context is not None:
+        stream.thread_type = "AUTO"
     return stream
 
 
@@ -99,6 +102,8 @@ def source_frames(path: Path, zero_s: float) -> Iterator[SourceFrame]:
 
 def _decoded(container: av.container.InputContainer, stream: av.stream.Stream) -> Iterator:
     """Frames of one stream, past damaged packets, until the file ends or can't be read on."""
+    if stream.codec_context is None:
+        return
     packets = container.demux(stream)
     while True:
         try:
@@ -117,16 +122,18 @@ def sound_chunks(path: Path, zero_s: float, rate_hz: int) -> Iterator[tuple[int,
     """Decodes the sound to mono: `(first sample, (n,) float32)`, placed by timestamp, in order.
 
     A new resampler starts wherever timestamps jump, so that gaps and late starts stay in place.
-    Sound before time zero is left out. Yields nothing where there is no decodable sound.
+    Yields nothing where there is no decodable sound.
     """
     with opened(path) as container:
         stream = container.streams.best("audio")
         if stream is None:
             return
         resampler, position, due_s = None, 0, -np.inf
+        kind: tuple[int, str, str] | None = None
         for frame in _decoded(container, stream):
             start_s = due_s if frame.pts is None else float(frame.pts * frame.time_base) - zero_s
-            if resampler is None or abs(start_s - due_s) > SOUND_GAP_S:
+            before, kind = kind, (frame.sample_rate, frame.format.name, frame.layout.name)
+            if kind != before or abs(start_s - due_s) > SOUND_GAP_S:
                 yield from _placed(resampler, None, position)
                 resampler = av.AudioResampler("flt", "mono", rate_hz)
                 run_s = start_s if np.isfinite(start_s) else 0.0

@@ -293,7 +293,8 @@ def write_clip(
     rate = Fraction(rate_hz).limit_denominator(1001)
     audio_rate_hz = None if audio is None else AUDIO_RATE_HZ
     size = (picture.shape[1], picture.shape[0])
-    options = {"crf": str(crf), "preset": "veryfast"}
+    # x264's macroblock tree differs from run to run on processors with AVX-512
+    options = {"crf": str(crf), "preset": "veryfast", "mbtree": "0"}
     writer = Mp4Writer(Path(path), size, 1 / rate, rate, audio_rate_hz, options, audio_bitrate)
     index = 0
     while picture is not None:

@@ -51,14 +51,19 @@ def write_av(
     audio: np.ndarray | None = None,
     audio_codec: str = "aac",
     audio_start_s: float = 0.0,
+    audio_gap_s: tuple[float, float] = (0.0, 0.0),
     audio_rate_hz: int = 48_000,
     video_options: dict[str, str] | None = None,
     options: dict[str, str] | None = None,
     frames: Iterable[np.ndarray] | None = None,
     time_base: Fraction | None = None,
 ) -> Path:
-    """Writes counter frames at the given times, and sound from `audio_start_s` on."""
+    """Writes counter frames at the given times, and sound from `audio_start_s` on.
+
+    `audio_gap_s`: where in the sound a gap opens, and how long it is.
+    """
     times = list(times_s)
+    gap_at_s, gap_s = audio_gap_s
     time_base = time_base or Fraction(1, 90_000)
     with av.open(str(path), "w", options=options or {}) as container:
         video = None
@@ -80,7 +85,8 @@ def write_av(
             for begin in range(0, len(audio), 1024):
                 part = av.AudioFrame.from_ndarray(audio[None, begin : begin + 1024], "flt", "mono")
                 part.sample_rate, part.time_base = audio_rate_hz, Fraction(1, audio_rate_hz)
-                part.pts = round(audio_start_s * audio_rate_hz) + begin
+                late_s = audio_start_s + (begin / audio_rate_hz >= gap_at_s) * gap_s
+                part.pts = round(late_s * audio_rate_hz) + begin
                 container.mux(sound.encode(part))
             container.mux(sound.encode(None))
     return path

@@ -18,6 +18,8 @@ FORBIDDEN = {
     "deeploc": {"app", "train", "gradio"},
     "deeploc/models": {"deeploc.media", "deeploc.faces", "deeploc.localizer"},
     "deeploc/media.py": {"torch", "deeploc.models", "deeploc.localizer"},
+    "deeploc/decode.py": {"torch", "deeploc.models", "deeploc.localizer"},
+    "deeploc/display.py": {"torch", "deeploc.models", "deeploc.localizer"},
     "deeploc/scores.py": {"torch", "deeploc.models", "deeploc.localizer"},
     "deeploc/report.py": {"torch", "deeploc.models", "deeploc.localizer"},
     "deeploc/annotations.py": {"torch", "deeploc.models", "deeploc.localizer"},

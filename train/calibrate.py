@@ -37,7 +37,7 @@ def calibrate(model: RTDeepLoc, authentic: Sequence[Evidence]) -> Calibration:
         band: round(float(np.quantile(scores["fused"], 1 - rate, method="higher")) + 1e-4, 4)
         for band, rate in FALSE_ALARMS.items()
     }
-    thresholds = {
+    thresholds: dict[str, float] = {
         stream: round(float(np.quantile(values, 1 - FALSE_ALARMS["some"])), 4)
         for stream, values in scores.items()
     }

@@ -20,8 +20,8 @@ from skimage.data import astronaut
 
 from deeploc.faces.detector import FaceDetector
 from deeploc.media import AUDIO_RATE_HZ, VIDEO_RATE_HZ, write_clip
-from train import forge_picture, forge_sound
-from train.forge_picture import Picture
+from train import forge_picture, forge_sound, forge_speech
+from train.forge_face import Picture, follow_landmarks
 
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
 SIZE = (360, 480)
@@ -163,7 +163,8 @@ def _eyelids(x: np.ndarray, y: np.ndarray, shut: float) -> tuple[np.ndarray, np.
         brow, upper, lower = middle_y - 9, middle_y - 4.0 * arch, middle_y + 3.2 * arch
         edge = upper + shut * (lower - upper)
         stretched = brow + (y - brow) * (upper - brow) / (edge - brow)
-        y = np.where((arch > 0) & (y > brow) & (y < edge), stretched, y)
+        lid = np.clip(edge - y + 0.5, 0, 1) * (arch > 0) * (y > brow)
+        y = y + lid * (stretched - y)
     return x, y
 
 
@@ -185,7 +186,8 @@ def _jaw(x: np.ndarray, y: np.ndarray, opening: float) -> tuple[np.ndarray, np.n
         mix = np.zeros_like(below)
         reach = 1 - _smooth(below / 24)
     shift = opening * (lip * (1 - mix) + jaw * mix) * reach
-    source = np.where(below > 0, np.maximum(y - shift, parting), np.minimum(y, parting))
+    above = np.minimum(y, parting)
+    source = above + np.clip(below + 0.5, 0, 1) * (np.maximum(y - shift, parting) - above)
     cavity = np.clip((edge - y) / 0.8, 0, 1) * np.clip((y - parting) / 0.8, 0, 1)
     return source, cavity
 
@@ -211,12 +213,12 @@ def talk(
 
 def _voices(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """The clip's speech and somebody else's: by espeak-ng where it is installed, else babble."""
-    if not forge_sound.has_tts():
+    if not forge_speech.has_tts():
         return synthetic_voice(8.0, rng), synthetic_voice(4.0, rng)
-    voice = forge_sound.speak(SENTENCES, VOICE, 150, 50)
+    voice = forge_speech.speak(SENTENCES, VOICE, 150, 50)
     pad = int(0.3 * AUDIO_RATE_HZ)
     voice = np.pad(voice, pad)[: int(8.8 * AUDIO_RATE_HZ)]
-    return voice[: len(voice) // STEP_SAMPLES * STEP_SAMPLES], forge_sound.speak(
+    return voice[: len(voice) // STEP_SAMPLES * STEP_SAMPLES], forge_speech.speak(
         FOREIGN, OTHER_VOICE, 165, 35
     )
 
@@ -228,10 +230,10 @@ def make_examples(folder: Path, seed: int = 0) -> None:
     voice, foreign = _voices(rng)
     audio = in_a_room(voice, rng)
     frames = talk(audio, seed)
-    landmarks = forge_picture.follow_landmarks(frames, FaceDetector())
+    landmarks = follow_landmarks(frames, FaceDetector())
     steps = [round(second * VIDEO_RATE_HZ) for second in PICTURE_SPAN_S]
     forged, _ = forge_picture.forge_picture(
-        Picture(frames, landmarks), (steps[0], steps[1]), "resynthesis", np.random.default_rng(3)
+        Picture(frames, landmarks), (steps[0], steps[1]), "resynthesis", np.random.default_rng(seed)
     )
     samples = [round(second * AUDIO_RATE_HZ) for second in SOUND_SPAN_S]
     replaced, _ = forge_sound.forge_sound(

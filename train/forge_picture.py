@@ -7,22 +7,26 @@ back. Nothing here knows about files, sound, labels or splits.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from PIL import Image
 from scipy.fft import dstn, idstn
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
-from skimage.transform import SimilarityTransform, warp
+from skimage.transform import SimilarityTransform
 
-from deeploc.errors import NoFace
-from deeploc.faces.detector import Detections, FaceDetector
+from train.forge_face import (
+    FACE,
+    MOUTH,
+    Picture,
+    Region,
+    head_turn,
+    place_face,
+    region_alpha,
+    warped,
+)
 
-DETECT_EVERY = 5
-SMOOTH_FRAMES = 2.5
-MIN_SEEN_SHARE = 0.7
 FADE_FRAMES = 2
 
 FAMILIES = ("mouth-swap-self", "mouth-swap-other", "face-swap-other", "resynthesis", "freeze")
@@ -30,59 +34,7 @@ UNSEEN_FAMILIES = ("poisson",)
 FROM_OTHERS = ("mouth-swap-other", "face-swap-other")
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A talking face: `frames (T, H, W, 3) uint8` and `landmarks (T, 5, 2) float` in its pixels."""
-
-    frames: np.ndarray
-    landmarks: np.ndarray
-
-
-@dataclass(frozen=True)
-class Region:
-    """An ellipse on a face, in units of the distance between eyes and mouth, from the mouth."""
-
-    down: float
-    half_width: float
-    half_height: float
-    feather: float
-
-    def varied(self, rng: np.random.Generator) -> Region:
-        """The same region as another tool would cut it."""
-        width, height = rng.uniform(0.88, 1.12, 2)
-        feather = float(rng.uniform(0.2, 0.5))
-        return Region(self.down, self.half_width * width, self.half_height * height, feather)
-
-
-MOUTH = Region(down=0.08, half_width=0.72, half_height=0.52, feather=0.35)
-FACE = Region(down=-0.45, half_width=0.88, half_height=1.02, feather=0.3)
-
 Patches = Callable[[int, slice, slice], np.ndarray]
-
-
-def follow_landmarks(frames: Sequence[np.ndarray], detector: FaceDetector) -> np.ndarray:
-    """`(T, 5, 2) float64` landmarks of the largest face, found on every 5th frame and smoothed.
-
-    Raises `NoFace` when less than 70 % of the looked-at frames show a face.
-    """
-    looked = np.unique([*range(0, len(frames), DETECT_EVERY), len(frames) - 1])
-    found = detector([frames[step] for step in looked])
-    seen = [(step, _largest(faces)) for step, faces in zip(looked, found, strict=True)]
-    seen = [(step, points) for step, points in seen if points is not None]
-    if len(seen) < max(2, MIN_SEEN_SHARE * len(looked)):
-        raise NoFace("the face is not visible long enough to forge it; use another clip")
-    steps = np.array([step for step, _ in seen])
-    points = np.stack([points for _, points in seen]).reshape(len(seen), 10)
-    every = np.stack([np.interp(np.arange(len(frames)), steps, axis) for axis in points.T], axis=1)
-    every = gaussian_filter1d(every, SMOOTH_FRAMES, axis=0, mode="nearest")
-    return every.reshape(len(frames), 5, 2)
-
-
-def _largest(faces: Detections) -> np.ndarray | None:
-    if len(faces.boxes) == 0:
-        return None
-    areas = (faces.boxes[:, 2] - faces.boxes[:, 0]) * (faces.boxes[:, 3] - faces.boxes[:, 1])
-    return faces.landmarks[int(np.argmax(areas))]
 
 
 def forge_picture(
@@ -97,7 +49,6 @@ def forge_picture(
     `other` is a picture of another person, needed by the families in `FROM_OTHERS`. The family
     `null` moves the mouth by less than a pixel through the same blend: it stays authentic.
     """
-    start, end = span
     region = (FACE if family.startswith("face") else MOUTH).varied(rng)
     if family == "poisson":
         donor_steps = _elsewhere(len(picture.frames), span, rng)
@@ -109,8 +60,9 @@ def forge_picture(
     elif family == "resynthesis":
         patches, how = _resynthesised(picture, span, region, rng)
     elif family in FROM_OTHERS:
-        assert other is not None, f"{family} needs another person's picture"
-        donor_steps = _consecutive(len(other.frames), end - start, rng)
+        if other is None:
+            raise ValueError(f"{family} needs another person's picture")
+        donor_steps = _consecutive(picture, span, other, rng)
         patches, how = _swapped(picture, span, region, other, donor_steps, rng)
     elif family in ("mouth-swap-self", "freeze"):
         choose = _held if family == "freeze" else _elsewhere
@@ -122,75 +74,39 @@ def forge_picture(
     return _blend(picture, span, region, patches), how
 
 
-def place_face(landmarks: np.ndarray) -> SimilarityTransform:
-    """Face units -> pixels: the origin at the mouth, one unit from the mouth to the eyes."""
-    left_eye, right_eye, _, left_corner, right_corner = landmarks
-    mouth, eyes = (left_corner + right_corner) / 2, (left_eye + right_eye) / 2
-    across = right_eye + right_corner - left_eye - left_corner
-    unit = (np.linalg.norm(eyes - mouth) + np.linalg.norm(right_eye - left_eye)) / 2
-    return SimilarityTransform(
-        scale=float(unit), rotation=float(np.arctan2(across[1], across[0])), translation=mouth
-    )
-
-
-def region_alpha(
-    landmarks: np.ndarray, region: Region, shape: tuple[int, int]
-) -> tuple[slice, slice, np.ndarray]:
-    """Rows, columns and the `(h, w)` weight 0..1 of a region of a face in a picture of `shape`."""
-    face = place_face(landmarks)
-    middle = face((0.0, region.down))[0]
-    turn = np.array([np.cos(face.rotation), np.sin(face.rotation)])
-    sizes = np.array([region.half_width, region.half_height])
-    reach = face.scale * np.array([np.hypot(*(turn * sizes)), np.hypot(*(turn[::-1] * sizes))]) + 1
-    low = np.clip(np.floor(middle - reach), 0, [shape[1] - 1, shape[0] - 1]).astype(int)
-    high = np.clip(np.ceil(middle + reach), low + 1, [shape[1], shape[0]]).astype(int)
-    rows, columns = slice(low[1], high[1]), slice(low[0], high[0])
-    grid = np.stack(np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1])), axis=-1)
-    points = face.inverse(grid.reshape(-1, 2)).reshape(grid.shape) - [0, region.down]
-    radius = np.hypot(points[..., 0] / region.half_width, points[..., 1] / region.half_height)
-    ramp = np.clip((1 - radius) / region.feather, 0, 1)
-    return rows, columns, ramp * ramp * (3 - 2 * ramp)
-
-
 def _blend(picture: Picture, span: tuple[int, int], region: Region, patches: Patches) -> np.ndarray:
     frames = picture.frames.copy()
     for step in range(*span):
         rows, columns, alpha = region_alpha(picture.landmarks[step], region, frames.shape[1:3])
-        alpha = (alpha * _fade(step, span))[..., None]
+        alpha = (alpha * fade(step, span))[..., None]
         mixed = alpha * patches(step, rows, columns) + (1 - alpha) * frames[step, rows, columns]
         frames[step, rows, columns] = np.clip(np.rint(mixed), 0, 255)
     return frames
 
 
-def _fade(step: int, span: tuple[int, int]) -> float:
+def fade(step: int, span: tuple[int, int]) -> float:
+    """Weight 0..1 of a forgery at a step of its span: in and out over two frames."""
     return min(1.0, (min(step - span[0], span[1] - 1 - step) + 1) / (FADE_FRAMES + 1))
-
-
-def _warped(frame: np.ndarray, place: Any, rows: slice, columns: slice, order: int) -> np.ndarray:
-    """The `(h, w, 3) float` pixels that `place` (target -> donor pixels) puts under the slices."""
-    shift = SimilarityTransform(translation=(columns.start, rows.start))
-    shape = (rows.stop - rows.start, columns.stop - columns.start)
-    moved = warp(
-        frame.astype(np.float32),
-        shift + place,
-        output_shape=shape,
-        order=order,
-        mode="edge",
-        preserve_range=True,
-    )
-    return np.clip(moved, 0, 255)
 
 
 def _shifted(picture: Picture, shift: np.ndarray) -> Patches:
     place = SimilarityTransform(translation=shift)
-    return lambda step, rows, columns: _warped(picture.frames[step], place, rows, columns, 3)
+    return lambda step, rows, columns: warped(picture.frames[step], place, rows, columns, 3)
 
 
-def _consecutive(available: int, wanted: int, rng: np.random.Generator) -> np.ndarray:
-    """Consecutive donor steps from a random start, there and back again where it is too short."""
+def _consecutive(
+    picture: Picture, span: tuple[int, int], other: Picture, rng: np.random.Generator
+) -> np.ndarray:
+    """Consecutive steps of another person, there and back again where the clip is too short.
+
+    Among a few random starts the one with the most similar turn of the head wins.
+    """
+    available, wanted = len(other.frames), span[1] - span[0]
     there = np.arange(max(2, available))
     loop = np.concatenate([there, there[-2:0:-1]]) % available
-    start = int(rng.integers(max(1, available - wanted + 1)))
+    starts = rng.integers(max(1, available - wanted + 1), size=6).tolist()
+    turn = head_turn(picture, *span)
+    start = min(starts, key=lambda step: abs(head_turn(other, step, step + wanted) - turn))
     return loop[(start + np.arange(wanted)) % len(loop)]
 
 
@@ -239,7 +155,7 @@ def _swapped(
         place = place_face(picture.landmarks[step]).inverse + place_face(
             donor.landmarks[donor_step]
         )
-        patch = _warped(donor.frames[donor_step], place, rows, columns, order)
+        patch = warped(donor.frames[donor_step], place, rows, columns, order)
         own_mean, own_spread = _colours(picture.frames[step, rows, columns], alpha)
         mean, spread = _colours(patch, alpha)
         found[step] = _finished(patch - mean, finish, strength, rng)
@@ -285,7 +201,7 @@ def _resynthesised(
     everything = slice(0, size)
     steps = range(len(picture.frames)) if manner == "few-components" else range(*span)
     drawn = {
-        step: _warped(
+        step: warped(
             picture.frames[step],
             square + place_face(picture.landmarks[step]),
             everything,
@@ -307,7 +223,7 @@ def _resynthesised(
 
     def patches(step: int, rows: slice, columns: slice) -> np.ndarray:
         place = place_face(picture.landmarks[step]).inverse + square.inverse
-        return _warped(drawn[step], place, rows, columns, 1 if manner == "small" else 3)
+        return warped(drawn[step], place, rows, columns, 1 if manner == "small" else 3)
 
     return patches, {"manner": manner, "size": size, "strength": round(strength, 3)}
 
@@ -342,9 +258,9 @@ def _blend_membrane(picture: Picture, span: tuple[int, int], donor_steps: np.nda
             picture.landmarks[donor_step]
         )
         own = frames[step, rows, columns].astype(np.float64)
-        patch = _warped(picture.frames[donor_step], place, rows, columns, 3)
+        patch = warped(picture.frames[donor_step], place, rows, columns, 3)
         patch = patch + _membrane(own - patch)
-        weight = _fade(step, span)
+        weight = fade(step, span)
         mixed = np.clip(np.rint(weight * patch + (1 - weight) * own), 0, 255)
         frames[step, rows, columns] = mixed
     return frames

@@ -116,7 +116,7 @@ def train(model: RTDeepLoc, clips: Clips, held_out: Clips, args: argparse.Namesp
     for epoch in tqdm(range(args.epochs), unit="epoch"):
         model.fdn.train()
         for batch in torch.randperm(len(clips.labels)).split(args.batch):
-            loss = sum(fdn_loss(model, clips[batch], args).values())
+            loss = torch.stack(list(fdn_loss(model, clips[batch], args).values())).sum()
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.fdn.parameters(), 1.0)

@@ -45,5 +45,6 @@ def _cut(frame: np.ndarray, square: np.ndarray, size: int) -> np.ndarray:
     rows = np.clip(np.arange(top, bottom), 0, frame.shape[0] - 1)
     columns = np.clip(np.arange(left, right), 0, frame.shape[1] - 1)
     patch = Image.fromarray(frame[rows[:, None], columns[None, :]])
-    box = tuple(float(edge) for edge in square - np.array([left, top, left, top], np.float32))
+    x0, y0, x1, y1 = (float(edge) for edge in square)
+    box = (x0 - left, y0 - top, x1 - left, y1 - top)
     return np.asarray(patch.resize((size, size), Image.Resampling.BILINEAR, box=box))

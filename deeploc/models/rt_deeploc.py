@@ -42,6 +42,11 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
     `save_pretrained(folder)` writes, `push_to_hub(repo_id)` publishes.
     """
 
+    face_mean: Tensor
+    face_std: Tensor
+    sound_mean: Tensor
+    sound_std: Tensor
+
     def __init__(
         self,
         mae: dict | None = None,

@@ -1,0 +1,32 @@
+# make demo: the app on http://127.0.0.1:7860. make test: the test suite.
+# Both create the environment in $(VENV) when it is missing or older than requirements.txt.
+
+VENV ?= .venv
+PYTHON ?= python3
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+# With more threads than free cores, OpenMP's busy waiting makes everything several times slower.
+export OMP_WAIT_POLICY ?= passive
+
+.PHONY: demo test lint examples
+
+demo: $(READY)
+	$(RUN) app.py $(ARGS)
+
+test: $(READY)
+	$(RUN) -m pytest $(ARGS)
+
+lint: $(READY)
+	$(RUN) -m pip install --quiet ruff mypy
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+examples: $(READY)
+	$(RUN) -m train.examples $(ARGS)
+
+$(READY): requirements.txt
+	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
