@@ -26,18 +26,19 @@ def reconstruction_loss(
     (picture, sound). surprise: how wrong the expected log energy of that residual is (Huber); its
     gradient does not reach the residual, so no patch is made predictable by being ignored.
     """
-    pairs = (
-        (face_energies(faces - expected.faces), expected.face_energy),
-        (sound_energies(sound - expected.sound), expected.sound_energy),
+    in_picture, in_sound = hidden.split([faces.shape[1], sound.shape[1]], dim=1)
+    streams = (
+        (face_energies, faces, expected.faces, expected.face_energy, in_picture),
+        (sound_energies, sound, expected.sound, expected.sound_energy, in_sound),
     )
     miss = surprise = faces.new_zeros(())
-    for (energy, guess), removed, scale in zip(
-        pairs, hidden.split([faces.shape[1], sound.shape[1]], dim=1), scales, strict=True
-    ):
+    for (energies, target, guess, guessed, removed), scale in zip(streams, scales, strict=True):
         if bool(removed.any()):
-            miss = miss + (energy[removed] / scale).mean()
-            wrong = guess[removed] - log_energy(energy[removed]).detach()
-            surprise = surprise + functional.smooth_l1_loss(wrong, torch.zeros_like(wrong))
+            energy = energies(target[removed] - guess[removed])
+            miss = miss + (energy / scale).mean()
+            surprise = surprise + functional.smooth_l1_loss(
+                guessed[removed], log_energy(energy).detach()
+            )
     return miss, surprise
 
 

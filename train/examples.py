@@ -26,7 +26,7 @@ from train.forge_face import Picture, follow_landmarks
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
 SIZE = (360, 480)
 WINDOW = (20.0, 74.0, 225.0)  # top, left and height of the part of the portrait that is shown
-QUALITY = 19
+QUALITY = 22
 SENTENCES = (
     "This clip was drawn by a program. Nobody ever said these words. "
     "The voice is synthetic, and the head moves because of a few lines of code."

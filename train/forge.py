@@ -81,7 +81,7 @@ def cut_chunks(
         for start in range(0, n_frames - shortest + 1, longest):
             pieces[identity].append((str(path), start, min(start + longest, n_frames)))
     splits = split_identities(list(pieces), seed)
-    chosen = []
+    chosen: list[tuple[str, str, str, int, int]] = []
     for identity in sorted(pieces):
         order = np.random.default_rng([seed, len(chosen)]).permutation(len(pieces[identity]))
         for index in order[:per_identity]:

@@ -5,7 +5,6 @@ Nothing here knows what is forged, or why.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,15 +48,19 @@ MOUTH = Region(down=0.08, half_width=0.72, half_height=0.52, feather=0.35)
 FACE = Region(down=-0.45, half_width=0.88, half_height=1.02, feather=0.3)
 
 
-def follow_landmarks(frames: Sequence[np.ndarray], detector: FaceDetector) -> np.ndarray:
-    """`(T, 5, 2) float64` landmarks of the largest face, found on every 5th frame and smoothed.
+def follow_landmarks(frames: np.ndarray, detector: FaceDetector) -> np.ndarray:
+    """`frames (T, H, W, 3) uint8` -> `(T, 5, 2) float64`: landmarks of the largest face, smoothed.
 
+    The face is looked for on every 5th frame and followed between them by interpolation.
     Raises `NoFace` when less than 70 % of the looked-at frames show a face.
     """
     looked = np.unique([*range(0, len(frames), DETECT_EVERY), len(frames) - 1])
     found = detector([frames[step] for step in looked])
-    seen = [(step, _largest(faces)) for step, faces in zip(looked, found, strict=True)]
-    seen = [(step, points) for step, points in seen if points is not None]
+    seen = [
+        (step, _largest(faces))
+        for step, faces in zip(looked, found, strict=True)
+        if len(faces.boxes)
+    ]
     if len(seen) < max(2, MIN_SEEN_SHARE * len(looked)):
         raise NoFace("the face is not visible long enough to forge it; use another clip")
     steps = np.array([step for step, _ in seen])
@@ -67,9 +70,7 @@ def follow_landmarks(frames: Sequence[np.ndarray], detector: FaceDetector) -> np
     return every.reshape(len(frames), 5, 2)
 
 
-def _largest(faces: Detections) -> np.ndarray | None:
-    if len(faces.boxes) == 0:
-        return None
+def _largest(faces: Detections) -> np.ndarray:
     areas = (faces.boxes[:, 2] - faces.boxes[:, 0]) * (faces.boxes[:, 3] - faces.boxes[:, 1])
     return faces.landmarks[int(np.argmax(areas))]
 

@@ -74,17 +74,17 @@ def speak(sentence: str, voice: str, speed: int, pitch: int) -> np.ndarray:
 def _lossy(audio: np.ndarray, kbits: int) -> np.ndarray:
     """The sound after AAC at `kbits` and back: what any downloaded speech has been through."""
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format="adts") as container:
-        stream = container.add_stream("aac", rate=RATE_HZ, layout="mono")
+    with av.open(buffer, "w", format="adts") as coded:
+        stream = coded.add_stream("aac", rate=RATE_HZ, layout="mono")
         stream.bit_rate = kbits * 1000
         frame = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(audio, np.float32)[None], format="fltp", layout="mono"
         )
         frame.sample_rate = RATE_HZ
         for packet in [*stream.encode(frame), *stream.encode(None)]:
-            container.mux(packet)
+            coded.mux(packet)
     buffer.seek(0)
-    with av.open(buffer) as container:
+    with av.open(buffer, "r") as container:
         decoded = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
     return np.concatenate(decoded).astype(np.float64)
 

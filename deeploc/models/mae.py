@@ -162,7 +162,7 @@ def _transformer(width: int, depth: int, heads: int) -> nn.TransformerEncoder:
 
 
 def face_energies(patches: Tensor) -> Tensor:
-    """Mean squares of face patches `(B, Lv, S, p, p, 3)` in each of `BANDS`: `(B, Lv, S, 3)`.
+    """Mean squares of face patches `(..., S, p, p, 3)` in each of `BANDS`: `(..., S, 3)`.
 
     value: all channels; fine: Laplacian of the luma, inside the patch; change: difference of the
     luma between the steps of a patch.
@@ -175,27 +175,27 @@ def face_energies(patches: Tensor) -> Tensor:
         - luma[..., 1:-1, :-2]
         - luma[..., 1:-1, 2:]
     )
-    change = luma.diff(dim=2).square().mean((2, 3, 4))
+    change = luma.diff(dim=-3).square().mean((-3, -2, -1))
     return torch.stack(
         [
-            patches.square().mean((3, 4, 5)),
-            fine.square().mean((3, 4)),
-            change[:, :, None].expand(luma.shape[:3]),
+            patches.square().mean((-3, -2, -1)),
+            fine.square().mean((-2, -1)),
+            change[..., None].expand(luma.shape[:-2]),
         ],
         dim=-1,
     )
 
 
 def sound_energies(patches: Tensor) -> Tensor:
-    """Mean squares of sound patches `(B, La, S, f, m)` in each of `BANDS`: `(B, La, S, 3)`.
+    """Mean squares of sound patches `(..., S, f, m)` in each of `BANDS`: `(..., S, 3)`.
 
     fine: second difference along frequency (harmonics); change: difference along time.
     """
     return torch.stack(
         [
-            patches.square().mean((3, 4)),
-            patches.diff(n=2, dim=4).square().mean((3, 4)),
-            patches.diff(dim=3).square().mean((3, 4)),
+            patches.square().mean((-2, -1)),
+            patches.diff(n=2, dim=-1).square().mean((-2, -1)),
+            patches.diff(dim=-2).square().mean((-2, -1)),
         ],
         dim=-1,
     )
