@@ -7,22 +7,25 @@ if TYPE_CHECKING:
     from deeploc.errors import Cancelled, DeepLocError
     from deeploc.localizer import Localizer, load_localizer
     from deeploc.report import Localization, Report
-    from deeploc.scores import FrameScores
-    from deeploc.timeline import FrameGrid, Segment, Timeline
+    from deeploc.timeline import Segment, Timeline
 
-_HOMES = {
-    "errors": ("Cancelled", "DeepLocError"),
-    "localizer": ("Localizer", "load_localizer"),
-    "report": ("Localization", "Report"),
-    "scores": ("FrameScores",),
-    "timeline": ("FrameGrid", "Segment", "Timeline"),
-}
-__all__ = [name for names in _HOMES.values() for name in names]
+__all__ = [
+    "Cancelled",
+    "DeepLocError",
+    "Localization",
+    "Localizer",
+    "Report",
+    "Segment",
+    "Timeline",
+    "load_localizer",
+]
+_MODULES = ("errors", "timeline", "report", "localizer")
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that `--help` need not wait for torch."""
-    for module, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"deeploc.{module}"), name)
+    if name in __all__:
+        for module in (import_module(f"deeploc.{home}") for home in _MODULES):
+            if name in vars(module):
+                return vars(module)[name]
     raise AttributeError(f"module 'deeploc' has no attribute {name!r}")

@@ -1,6 +1,7 @@
 """What can go wrong with a user's clip or checkpoint, in sentences that the user can act on.
 
-Nothing here knows how an error is shown: the command line prints the message, the page puts it in a panel.
+Nothing here knows how an error is shown: the command line prints the message, the page puts it
+in a panel.
 """
 
 

@@ -39,7 +39,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Sorted, disjoint segments. Build one with `Timeline.of`, which merges what overlaps or touches."""
+    """Sorted, disjoint segments; `Timeline.of` merges what overlaps or touches."""
 
     segments: tuple[Segment, ...] = ()
 
@@ -72,7 +72,7 @@ class Timeline:
 
 @dataclass(frozen=True)
 class FrameGrid:
-    """A uniform grid of `n_frames` steps: step `i` covers `[i / rate_hz, (i + 1) / rate_hz)` seconds."""
+    """`n_frames` uniform steps: step `i` covers `[i / rate_hz, (i + 1) / rate_hz)` seconds."""
 
     rate_hz: float
     n_frames: int
