@@ -1,0 +1,139 @@
+"""One analysis in a worker thread: progress comes out, a stop goes in. No Gradio here."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from app.text import BROKEN, STAGES
+from deeploc.errors import Cancelled, DeepLocError
+from deeploc.report import Report
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 0.1
+PATIENCE_S = 0.5  # a running stage is shown again at least this often, so that its clock moves
+WEIGHTS = {"decode": 0.04, "faces": 0.36, "reconstruct": 0.56, "discover": 0.04}
+EARLIEST_ETA_S = 1.0
+
+Localize = Callable[..., Report]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: steps done of a stage, seconds since the start, rough seconds to go."""
+
+    stage: str
+    completed: int
+    total: int
+    elapsed_s: float
+    remaining_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why there is no report, in one sentence for the user."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The user stopped the run."""
+
+
+def run(
+    localizer: Localize, path: str, face: int | None, stop: threading.Event
+) -> Iterator[Progress | Report | Failure | Stopped]:
+    """Yields `Progress` while the localizer works, then one of the others. Never raises.
+
+    Setting `stop` ends the iteration at once and the work at its next step. So does closing it.
+    """
+    news: queue.Queue = queue.Queue()
+
+    def hook(stage: str, completed: int, total: int) -> None:
+        if stop.is_set():
+            raise Cancelled
+        news.put((stage, completed, total))
+
+    def work() -> None:
+        news.put(_outcome(localizer, path, face, hook))
+
+    threading.Thread(target=work, name="analysis", daemon=True).start()
+    try:
+        yield from _follow(news, stop)
+    finally:
+        stop.set()
+
+
+def _outcome(localizer: Localize, path: str, face: int | None, hook: Callable):
+    try:
+        return localizer(path, hook=hook, face=face)
+    except Cancelled:
+        return Stopped()
+    except DeepLocError as error:
+        return Failure(str(error))
+    except Exception:
+        logger.exception("the analysis of a clip failed")
+        return Failure(BROKEN)
+
+
+def _follow(
+    news: queue.Queue, stop: threading.Event
+) -> Iterator[Progress | Report | Failure | Stopped]:
+    begin = shown = time.monotonic()
+    latest = (next(iter(STAGES)), 0, 1)
+    yield Progress(*latest, 0.0)
+    while not stop.is_set():
+        item = _newest(news)
+        now = time.monotonic()
+        if item is not None and not isinstance(item, tuple):
+            yield item
+            return
+        if item or now - shown > PATIENCE_S:
+            latest, shown = item or latest, now
+            yield Progress(*latest, now - begin, remaining(*latest, now - begin))
+    yield Stopped()
+
+
+def _newest(news: queue.Queue):
+    """The last progress that is there, or the outcome; None when nothing came for a while."""
+    try:
+        item = news.get(timeout=POLL_S)
+        while isinstance(item, tuple) and not news.empty():
+            item = news.get_nowait()
+    except queue.Empty:
+        return None
+    return item
+
+
+def remaining(stage: str, completed: int, total: int, elapsed_s: float) -> float | None:
+    """Rough seconds to go, from the usual share of each stage; None while nothing can be said."""
+    names = list(WEIGHTS)
+    if stage not in WEIGHTS or elapsed_s < EARLIEST_ETA_S:
+        return None
+    before = sum(WEIGHTS[name] for name in names[: names.index(stage)])
+    done = before + WEIGHTS[stage] * completed / max(total, 1)
+    return elapsed_s * (1 - done) / done if done > 0.05 else None
+
+
+class Sessions:
+    """The running analysis of each visitor, so that Cancel and leaving the page can stop it."""
+
+    def __init__(self) -> None:
+        self._stops: dict[str, threading.Event] = {}
+
+    def begin(self, session: str) -> threading.Event:
+        """A fresh stop for a visitor's new run; an older run of theirs ends."""
+        self.stop(session)
+        self._stops[session] = threading.Event()
+        return self._stops[session]
+
+    def stop(self, session: str) -> None:
+        stop = self._stops.pop(session, None)
+        if stop is not None:
+            stop.set()

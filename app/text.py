@@ -1,0 +1,46 @@
+"""Every sentence of the page that does not depend on a report."""
+
+from __future__ import annotations
+
+TITLE = "DeepLoc"
+TAGLINE = "Finds <em>when</em> a talking-face video was forged, in picture or in sound."
+DROP = "Drop a talking-face video here, or click to choose one"
+PRIVACY = (
+    "Your clip stays on the machine that runs this page: nothing is sent on, nothing is kept for "
+    "training, and uploads are deleted after an hour."
+)
+LIMITS = (
+    "DeepLoc looks at one face and one voice at a time. Heavy compression, small faces and kinds "
+    "of forgery that it has never met can hide from it, and authentic clips can look surprising."
+)
+EXAMPLES_HEADING = "Or try an example"
+EXAMPLES = {
+    "authentic.mp4": ("Authentic", "Nothing was forged: what a quiet curve looks like."),
+    "picture.mp4": ("Forged picture", "For about a second the mouth was replaced."),
+    "sound.mp4": ("Forged sound", "For a second another voice speaks."),
+}
+OTHER_EXAMPLE = ("Example", "A clip with known truth.")
+
+STAGES = {
+    "decode": "Read the clip",
+    "faces": "Follow the faces",
+    "reconstruct": "Reconstruct face and sound",
+    "discover": "Find forged intervals",
+}
+WAITING = "Waiting for a free place …"
+CANCELLED = "Stopped. Your clip is still here."
+FAILED = "This clip could not be analysed"
+KEPT = "Your clip is still here: try it again, or choose another one."
+BROKEN = (
+    "Something went wrong inside DeepLoc, so there is no result for this clip. "
+    "What happened was written to the server's log."
+)
+TRUTH_LABEL = "Ground truth (optional)"
+TRUTH_HELP = (
+    "A truth file adds a lane G: LAV-DF or AV-Deepfake1M metadata (JSON), or a CSV with the "
+    "columns file, start_s, end_s, stream. The row with this clip's file name is used, or the "
+    "only one."
+)
+TRUTH_SHOWN = "Lane G shows the truth from {name}."
+TRUTH_MISSING = "{name} holds no row for {clip}. Add one with that file name."
+NO_PROOF = "Absence of evidence is not proof of authenticity."

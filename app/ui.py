@@ -1,0 +1,180 @@
+"""The page: layout and event wiring only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import gradio as gr
+
+from app.handlers import Handlers, Updates
+from app.panels import example_cards
+from app.runs import Localize
+from app.text import (
+    DROP,
+    LIMITS,
+    PRIVACY,
+    TAGLINE,
+    TITLE,
+    TRUTH_HELP,
+    TRUTH_LABEL,
+)
+from app.viewer.component import MODULES, PLOTLY, Viewer
+
+EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
+ORDER = ("picture.mp4", "sound.mp4", "authentic.mp4")
+VIDEO_TYPES = ["video", ".mkv", ".mov", ".avi", ".mpg", ".mts", ".ts", ".wmv", ".flv", ".3gp"]
+CACHE_S = 3600
+
+HEADER = f"""<header class="dl-header"><div><h1>{TITLE}</h1><p>{TAGLINE}</p></div>
+<button type="button" class="dl-theme" aria-label="Switch between light and dark">◐</button>
+</header>"""
+ON_HEADER = """element.querySelector(".dl-theme").addEventListener("click",
+    () => document.body.classList.toggle("dark"));"""
+ON_CARDS = """
+const config = window.gradio_config ?? {};
+for (const card of element.querySelectorAll(".dl-card")) {
+    const url = `${config.root ?? ""}${config.api_prefix ?? "/gradio_api"}/file=`;
+    card.querySelector("video").src = url + encodeURI(card.dataset.path) + "#t=1";
+    card.addEventListener("click", () => trigger("click", { path: card.dataset.path }));
+}"""
+
+
+def build_demo(localizer: Localize, examples: Path = EXAMPLES) -> gr.Blocks:
+    """The page around `localizer(path, hook, face) -> Report`."""
+    clips = sorted(examples.glob("*.mp4"), key=lambda path: _rank(path.name))
+    gr.set_static_paths([MODULES, PLOTLY, *clips])
+    with gr.Blocks(
+        title=TITLE, fill_width=True, delete_cache=(CACHE_S, CACHE_S), analytics_enabled=False
+    ) as demo:
+        parts = _layout(clips)
+        handlers = Handlers(localizer, Path(parts["viewer"].GRADIO_CACHE) / "display")
+        _wire(demo, parts, handlers, {path.as_posix() for path in clips})
+        _api(handlers)
+    return demo
+
+
+def _rank(name: str) -> tuple[int, str]:
+    return (ORDER.index(name) if name in ORDER else len(ORDER), name)
+
+
+def _layout(clips: list[Path]) -> dict[str, gr.components.Component]:
+    gr.HTML(HEADER, js_on_load=ON_HEADER, apply_default_css=False)
+    parts = {"clip": gr.State(None), "report": gr.State(None, time_to_live=CACHE_S)}
+    with gr.Column(visible=False, elem_id="dl-failure") as parts["failure"]:
+        parts["failure_text"] = gr.HTML()
+        parts["retry"] = gr.Button("Try this clip again", size="sm", elem_classes="dl-fit")
+    with gr.Column(elem_id="dl-start") as parts["start"]:
+        parts["start_note"] = gr.HTML(visible=False, elem_classes="dl-quiet")
+        parts["file"] = gr.File(
+            label=DROP, file_types=VIDEO_TYPES, height=190, elem_id="dl-drop", show_label=True
+        )
+        parts["cards"] = gr.HTML(example_cards(clips), js_on_load=ON_CARDS, apply_default_css=False)
+        gr.HTML(f"<p>{PRIVACY}</p><p>{LIMITS}</p>", elem_classes="dl-quiet dl-small-print")
+    with gr.Column(visible=False, elem_id="dl-busy") as parts["busy"]:
+        parts["progress"] = gr.HTML()
+        parts["cancel"] = gr.Button("Cancel", size="sm", elem_classes="dl-fit")
+    with gr.Column(visible=False, elem_id="dl-result") as parts["result"]:
+        with gr.Row(elem_classes="dl-above"):
+            parts["faces"] = gr.Radio(
+                label="Which face is scored", choices=[], visible=False, container=False
+            )
+            parts["again"] = gr.Button("Analyse another clip", size="sm", elem_classes="dl-fit")
+        parts["viewer"] = Viewer(elem_id="dl-viewer")
+        with gr.Accordion(TRUTH_LABEL, open=False, elem_classes="dl-truth"):
+            gr.HTML(f"<p>{TRUTH_HELP}</p>", elem_classes="dl-quiet")
+            parts["truth"] = gr.File(
+                label="Truth file", file_types=[".json", ".csv"], height=110, elem_id="dl-truth"
+            )
+            parts["truth_note"] = gr.HTML(elem_id="dl-truth-note", elem_classes="dl-quiet")
+    return parts
+
+
+def _wire(demo: gr.Blocks, parts: dict, handlers: Handlers, examples: set[str]) -> None:
+    def named(updates: Updates) -> dict:
+        return {parts[name]: value for name, value in updates.items()}
+
+    def opened(file: str | None) -> dict:
+        return named(handlers.wait(file))
+
+    def example(event: gr.EventData) -> dict:
+        path = str(event._data.get("path"))
+        return named(handlers.wait(path if path in examples else None))
+
+    def analysed(
+        clip: str, face: int | None, truth: str | None, request: gr.Request
+    ) -> Iterator[dict]:
+        yield from map(named, handlers.analyse(clip, face, truth, str(request.session_hash)))
+
+    def first_face(clip: str, truth: str | None, request: gr.Request) -> Iterator[dict]:
+        yield from analysed(clip, None, truth, request)
+
+    def cancelled(request: gr.Request) -> dict:
+        return named(handlers.cancel(str(request.session_hash)))
+
+    def left(request: gr.Request) -> None:
+        handlers.sessions.stop(str(request.session_hash))
+
+    waits = [parts[name] for name in handlers.wait(None)]
+    shows = [parts[name] for name in SHOWN]
+    quiet = {"show_progress": "hidden", "api_visibility": "private"}
+    alone = {"concurrency_limit": 1, "concurrency_id": "analysis"}
+
+    def runs(event: Callable, before: Callable, inputs: list, face: bool = False) -> None:
+        chosen = [parts["clip"], parts["faces"]] if face else [parts["clip"]]
+        event(before, inputs, waits, queue=False, **quiet).then(
+            analysed if face else first_face, [*chosen, parts["truth"]], shows, **quiet, **alone
+        )
+
+    runs(parts["file"].upload, opened, [parts["file"]])
+    runs(parts["cards"].click, example, [])
+    runs(parts["retry"].click, opened, [parts["clip"]])
+    runs(parts["faces"].input, opened, [parts["clip"]], face=True)
+    parts["cancel"].click(cancelled, None, shows, queue=False, **quiet)
+    parts["again"].click(
+        lambda: named(handlers.restart()),
+        None,
+        [*shows, parts["file"], parts["truth"]],
+        queue=False,
+        **quiet,
+    )
+    parts["truth"].change(
+        lambda *values: named(handlers.compare(*values)),
+        [parts["report"], parts["clip"], parts["truth"]],
+        [parts["viewer"], parts["truth_note"]],
+        queue=False,
+        **quiet,
+    )
+    demo.unload(left)
+
+
+SHOWN = (
+    "progress",
+    "report",
+    "viewer",
+    "truth_note",
+    "faces",
+    "busy",
+    "result",
+    "failure",
+    "failure_text",
+    "start",
+    "start_note",
+)
+
+
+def _api(handlers: Handlers) -> None:
+    """`/analyse`: a video in, the report (schema 1) out, for programs."""
+    with gr.Column(visible=False):
+        clip = gr.File(label="clip")
+        face = gr.Number(label="face", precision=0)
+        report = gr.JSON(label="report")
+        gr.Button().click(
+            handlers.report,
+            [clip, face],
+            report,
+            api_name="analyse",
+            api_description="Analyses one clip; returns the report as JSON, schema 1.",
+            concurrency_limit=1,
+            concurrency_id="analysis",
+        )

@@ -1,0 +1,65 @@
+"""Report -> the words of the verdict strip. Wording only: every number comes from the report."""
+
+from __future__ import annotations
+
+from app.text import NO_PROOF
+from deeploc.calibration import NONE, SOME, STRONG
+from deeploc.report import Report
+from deeploc.timeline import Timeline
+
+LEVELS = {NONE: 1, SOME: 2, STRONG: 3}  # 0: no verdict
+
+
+def headline(report: Report) -> dict:
+    """`level` 0..3, `band`, `facts` (label, value), `rate`, `note` and `model`, all plain text."""
+    return {
+        "level": LEVELS.get(report.verdict, 0),
+        "band": report.verdict[:1].upper() + report.verdict[1:],
+        "facts": [{"label": label, "value": value} for label, value in _facts(report)],
+        "rate": false_alarm_rate(report),
+        "note": NO_PROOF,
+        "model": _model(report),
+        "warnings": list(report.warnings),
+    }
+
+
+def false_alarm_rate(report: Report) -> str:
+    """How often authentic validation clips reach this band, as a sentence."""
+    calibration = report.calibration
+    if not calibration.clips:
+        return "This model was never calibrated: its scores mean nothing yet."
+    level = "strong" if report.verdict == STRONG else "some"
+    share = calibration.false_alarms.get(level)
+    if share is None:
+        return "The false-alarm rate of this model is not known."
+    of_clips = f"{share:.1%} of {calibration.clips} authentic validation clips".replace(".0%", "%")
+    if report.verdict in (SOME, STRONG):
+        return f"At this level {of_clips} are flagged."
+    return f"{of_clips} are flagged by this model."
+
+
+def _facts(report: Report) -> list[tuple[str, str]]:
+    duration = report.media.duration_s
+    forged = Timeline.of(item.segment for item in report.timeline).duration
+    count = len(report.timeline)
+    intervals = "1 interval" if count == 1 else f"{count} intervals"
+    score = "none" if report.video_score is None else f"{report.video_score:.2f}"
+    return [
+        ("Flagged as forged", f"{forged:.1f} s of {duration:.1f} s"),
+        ("Found", intervals),
+        ("Scored", f"{scored_share(report):.0%} of the clip"),
+        ("Clip score", score),
+        ("Work", f"{report.timing.seconds_per_second:.2f} s per second"),
+    ]
+
+
+def scored_share(report: Report) -> float:
+    """Share of the clip's steps with a fused forgery score (else of any forgery score), 0..1."""
+    curves = [item for item in report.scores if item.kind == "forgery"]
+    fused = [item for item in curves if item.stream == "fused"] or curves
+    return float(fused[0].scored.mean()) if fused and len(fused[0].values) else 0.0
+
+
+def _model(report: Report) -> str:
+    sha = f" · {report.model.sha256[:8]}" if report.model.sha256 else ""
+    return f"{report.model.name}@{report.model.revision}{sha}"

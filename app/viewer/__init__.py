@@ -1,0 +1,1 @@
+"""The viewer: one component and one clock for video, curves, heat, lanes and table."""

@@ -1,0 +1,38 @@
+// Small makers of elements and texts. Text is always set as text, never as HTML.
+
+export function make(tag, attributes = {}, ...children) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+        if (name === "text") element.textContent = value;
+        else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+        else if (value !== null && value !== false) element.setAttribute(name, value === true ? "" : value);
+    }
+    element.append(...children.filter((child) => child !== null));
+    return element;
+}
+
+export function clockText(seconds) {
+    const hundredths = Math.round(seconds * 100);
+    const minutes = Math.floor(hundredths / 6000);
+    return `${minutes}:${((hundredths % 6000) / 100).toFixed(2).padStart(5, "0")}`;
+}
+
+export const STREAM_NAMES = { V: "picture", A: "sound", VA: "picture and sound" };
+
+// Runs of steps without a value, in seconds.
+export function gaps(values, rate) {
+    const found = [];
+    values.forEach((value, index) => {
+        if (value !== null) return;
+        const last = found.at(-1);
+        if (last && Math.round(last.end * rate) === index) last.end = (index + 1) / rate;
+        else found.push({ start: index / rate, end: (index + 1) / rate });
+    });
+    return found;
+}
+
+// Why a span was not scored: the reasons that the report gives for it.
+export function reasons(span, unscored) {
+    const own = unscored.filter((item) => item.start_s < span.end && item.end_s > span.start);
+    return [...new Set(own.map((item) => item.reason))].join("; ") || "not scored";
+}

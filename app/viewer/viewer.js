@@ -1,0 +1,71 @@
+// Puts the viewer together: one clock and one time scale, given to every part.
+
+import { Chart, loadPlotly } from "./chart.js";
+import { Clock } from "./clock.js";
+import { make } from "./dom.js";
+import { Heat } from "./heat.js";
+import { bindKeys } from "./keys.js";
+import { Lanes } from "./lanes.js";
+import { TimeScale } from "./scale.js";
+import { Stack } from "./stack.js";
+import { intervalTable } from "./table.js";
+import { transport } from "./transport.js";
+import { verdictStrip } from "./verdict.js";
+
+
+export function mount(root, { plotly, fileUrl }) {
+    const style = make("link", { rel: "stylesheet", href: new URL("viewer.css", import.meta.url).href });
+    const ready = new Promise((resolve) => { style.onload = style.onerror = resolve; });
+    document.head.append(style);
+    let shown = null;
+    bindKeys(root, () => shown?.clock);
+    const draw = () => { shown?.chart.draw(); shown?.lanes.draw(); };
+    new ResizeObserver(() => shown?.scale.resize(shown.stack.element.clientWidth)).observe(root);
+    new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+
+    async function show(payload) {
+        const drawn = payload ? await Promise.all([loadPlotly(plotly), ready]) : null;
+        shown?.clock.video.pause();
+        shown?.clock.close();
+        shown = null;
+        root.replaceChildren();
+        if (!payload) return;
+        shown = build(root, payload, drawn[0], fileUrl(payload.video));
+        shown.scale.onChange(draw);
+        shown.scale.resize(shown.stack.element.clientWidth);
+        draw();
+        shown.clock.show(0);
+    }
+    return { show };
+}
+
+function build(root, payload, plotly, url) {
+    const { media, scores } = payload.report;
+    const video = make("video", { src: url, playsinline: true, preload: "auto", "aria-label": media.name });
+    const rate = scores[0]?.rate_hz ?? 25;
+    const clock = new Clock(video, payload.pts.length ? payload.pts : evenly(media), media.duration_s);
+    const scale = new TimeScale(media.duration_s);
+    const heat = payload.heat && new Heat(payload.heat, media, rate);
+    const chart = new Chart(plotly, payload, scale);
+    const lanes = new Lanes(payload, scale, (time) => clock.seek(time));
+    const stack = new Stack(clock, scale, chart, lanes, payload);
+    clock.onTick((time) => { stack.move(time); heat?.draw(time); chart.read(time); });
+    video.addEventListener("click", () => clock.toggle());
+    const stage = make("div", { class: "dl-stage", style: `--ratio:${media.width / media.height}` }, video, heat ? heat.element : null);
+    root.append(verdictStrip(payload),
+        make("div", { class: "dl-top" },
+            make("section", { class: "dl-video", "aria-label": "Video" }, make("div", { class: "dl-screen" }, stage), transport(clock, heat)),
+            intervalTable(payload, clock)),
+        make("section", { class: "dl-curves", "aria-label": "Curves" }, stack.element, hint()));
+    return { clock, scale, chart, lanes, stack };
+}
+
+function hint() {
+    const key = (text) => make("kbd", { text });
+    return make("p", { class: "dl-hint" }, "Click to go there, drag to zoom, double click for the whole clip. Keys: ", key("Space"),
+        " play, ", key("←"), key("→"), " one second, ", key(","), key("."), " one frame.");
+}
+
+function evenly({ fps, duration_s: duration }) {
+    return Array.from({ length: Math.max(1, Math.round(duration * fps)) }, (_, frame) => frame / fps);
+}

@@ -1,0 +1,119 @@
+"""A clip, its report, and localizers that answer without a model: for tests of the page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from deeploc.calibration import SOME, Calibration
+from deeploc.errors import NoFace
+from deeploc.faces.track import FaceTrack
+from deeploc.media import AUDIO_RATE_HZ, MediaInfo, write_clip
+from deeploc.report import FaceEvidence, Localization, ModelInfo, Report, Timing, Unscored
+from deeploc.scores import FrameScores
+from deeploc.timeline import FrameGrid, Segment
+
+SECONDS, WIDTH, HEIGHT = 4, 320, 180
+GRID = FrameGrid(25, SECONDS * 25)
+FORGED = Segment(1.2, 2.0)
+NO_FACE = "No face could be followed in this clip. Use a clip with one face that looks at you."
+CALIBRATION = Calibration(
+    error_marks={"visual": [0.8, 1.6, 2.2], "audio": [0.7, 1.5, 2.0], "fused": [0.8, 1.5, 2.1]},
+    thresholds={"visual": 0.5, "audio": 0.5, "fused": 0.5},
+    bands={"some": 0.5, "strong": 0.8},
+    false_alarms={"some": 0.05, "strong": 0.01},
+    clips=120,
+)
+
+
+def write_moving_clip(path: Path, seconds: int = SECONDS) -> Path:
+    """An mp4 with a bright square that wanders, and a tone."""
+    moments = np.arange(round(seconds * AUDIO_RATE_HZ)) / AUDIO_RATE_HZ
+    tone = (0.1 * np.sin(2 * np.pi * 220 * moments)).astype(np.float32)
+    write_clip(path, _frames(seconds * 25), tone)
+    return path
+
+
+def _frames(n_frames: int) -> Iterator[np.ndarray]:
+    for index in range(n_frames):
+        picture = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
+        left = 40 + 2 * (index % 80)
+        picture[60:120, left : left + 60] = (210, 180, 150)
+        yield picture
+
+
+def canned_report(path: Path | str = "clip.mp4", n_faces: int = 1, face: int | None = None):
+    """Four seconds with one forged interval in the picture; the last 0.4 s have no face."""
+    number = face or 1
+    return Report(
+        media=MediaInfo(Path(path).name, float(SECONDS), 25.0, WIDTH, HEIGHT, True),
+        model=ModelInfo("canned", "r1", "ab" * 32),
+        calibration=CALIBRATION,
+        video_score=0.74,
+        verdict=SOME,
+        timeline=(Localization(FORGED, 0.91, "visual"),),
+        proposals=(Localization(FORGED, 0.8, "visual"),),
+        scores=tuple(_scores()),
+        unscored=(Unscored(Segment(3.6, 4.0), "no usable face"),),
+        warnings=(),
+        timing=Timing(0.5, {"decode": 0.1, "faces": 0.4}),
+        evidence=_evidence(number, n_faces),
+        pts_s=np.arange(GRID.n_frames) / 25,
+    )
+
+
+def _scores() -> Iterator[FrameScores]:
+    steps = np.arange(GRID.n_frames)
+    bump = np.exp(-(((steps - 40) / 7.0) ** 4))
+    wave = 0.15 * np.sin(steps / 3.0)
+    error = (0.9 + wave + 1.6 * bump).astype(np.float32)
+    forgery = (0.12 + 0.1 * wave + 0.78 * bump).astype(np.float32)
+    unseen = steps >= 90
+    yield FrameScores(GRID, "visual", "error", np.where(unseen, np.nan, error))
+    yield FrameScores(GRID, "audio", "error", (0.7 + wave).astype(np.float32))
+    yield FrameScores(GRID, "fused", "error", error)
+    yield FrameScores(GRID, "visual", "forgery", np.where(unseen, np.nan, forgery))
+    yield FrameScores(GRID, "audio", "forgery", (0.1 + 0.1 * wave).astype(np.float32))
+    yield FrameScores(GRID, "fused", "forgery", np.where(unseen, np.nan, forgery * 0.97))
+
+
+def _evidence(number: int, n_faces: int) -> FaceEvidence:
+    steps = np.arange(GRID.n_frames)
+    left = 30 + 2.0 * (steps % 80)
+    squares = np.stack([left, left * 0 + 50, left + 80, left * 0 + 130], axis=1).astype(np.float32)
+    heat = np.full((GRID.n_frames, 8, 8), 0.6, np.float32)
+    heat[30:50, 4:7, 2:6] = 3.5
+    seen = steps < 90
+    heat[~seen], squares[~seen] = np.nan, np.nan
+    tracks = tuple(
+        FaceTrack(index, squares, seen.astype(np.float32), seen) for index in range(1, n_faces + 1)
+    )
+    return FaceEvidence(tracks[number - 1], heat, squares, tracks)
+
+
+class CannedLocalizer:
+    """Walks through the stages and answers with the canned report; some names do other things.
+
+    `noface...`: `NoFace`. `broken...`: an unexpected exception. `two...`: two faces. `slow...`:
+    takes a minute unless it is stopped.
+    """
+
+    def __init__(self, pause_s: float = 0.0) -> None:
+        self.pause_s = pause_s
+        self.faces: list[int | None] = []
+
+    def __call__(self, path, hook, face=None) -> Report:
+        name = Path(path).name
+        self.faces.append(face)
+        for stage in ("decode", "faces", "reconstruct", "discover"):
+            for done in range(600 if name.startswith("slow") else 4):
+                hook(stage, done, 4 if not name.startswith("slow") else 600)
+                time.sleep(0.025 if name.startswith("slow") else self.pause_s)
+            if stage == "faces" and name.startswith("noface"):
+                raise NoFace(NO_FACE)
+            if stage == "faces" and name.startswith("broken"):
+                raise RuntimeError("tensor of unexpected shape")
+        return canned_report(path, 2 if name.startswith("two") else 1, face)

@@ -1,0 +1,196 @@
+"""The page in a real Chromium, with a localizer that answers at once."""
+
+import os
+from pathlib import Path
+
+import pytest
+from gradio_client import Client, handle_file
+from playwright.sync_api import Browser, Error, Locator, Page, expect, sync_playwright
+
+from app.theme import CSS, THEME
+from app.ui import build_demo
+from deeploc.annotations import read_annotations
+from tests.app.canned import FORGED, NO_FACE, SECONDS, CannedLocalizer, write_moving_clip
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = Path(os.environ.get("DEEPLOC_CHROMIUM", "/usr/bin/chromium"))
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+FRAME_S = 1 / 25
+CURRENT_TIME = "document.querySelector('.dl-stage video').currentTime"
+
+HEAT_IS_PAINTED = """() => {
+    const heat = document.querySelector(".dl-heat");
+    const { data } = heat.getContext("2d").getImageData(0, 0, heat.width, heat.height);
+    return data.some((value, index) => index % 4 === 3 && value > 100);
+}"""
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory) -> Path:
+    return write_moving_clip(tmp_path_factory.mktemp("clips") / "clip.mp4")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory, clip):
+    examples = tmp_path_factory.mktemp("examples")
+    (examples / "picture.mp4").write_bytes(clip.read_bytes())
+    truth = f"file,start_s,end_s,stream\npicture.mp4,{FORGED.start},{FORGED.end},visual\n"
+    (examples / "truth.csv").write_text(truth)
+    assert len(read_annotations(examples / "truth.csv")) == 1
+    demo = build_demo(CannedLocalizer(), examples)
+    _, url, _ = demo.launch(
+        theme=THEME, css=CSS, prevent_thread_lock=True, quiet=True, run_history=False
+    )
+    yield url
+    demo.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        path = str(CHROMIUM) if CHROMIUM.exists() else None
+        try:
+            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        except Error as error:
+            pytest.skip(f"there is no Chromium to drive: {error.message.splitlines()[0]}")
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str):
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.set_default_timeout(15_000)
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(address)
+    page.wait_for_selector(".dl-card")
+    yield page
+    page.close()
+    assert not problems
+
+
+def upload(page: Page, clip: Path, name: str = "clip.mp4") -> None:
+    content = {"name": name, "mimeType": "video/mp4", "buffer": clip.read_bytes()}
+    page.set_input_files("#dl-drop input[type=file]", files=[content])
+
+
+def analysed(page: Page, clip: Path, name: str = "clip.mp4") -> None:
+    upload(page, clip, name)
+    page.wait_for_selector(".dl-plot svg")
+    page.wait_for_function("document.querySelector('.dl-stage video').readyState >= 2")
+
+
+def click_at(page: Page, seconds: float) -> None:
+    """Clicks the first curve where `seconds` are, between its left and right margins."""
+    box = page.locator(".dl-plot").first.bounding_box()
+    assert box
+    x = box["x"] + 44 + seconds / SECONDS * (box["width"] - 44 - 40)
+    page.mouse.click(x, box["y"] + box["height"] / 2)
+
+
+def cursor_s(page: Page) -> float:
+    return float(page.get_attribute(".dl-cursor", "aria-valuenow") or "nan")
+
+
+def block(page: Page, kind: str) -> Locator:
+    return page.locator(f".dl-lanes .dl-{kind}")
+
+
+def test_upload_to_intervals_and_the_one_clock(page, clip):
+    analysed(page, clip)
+    expect(page.locator(".dl-verdict h2")).to_have_text("Some evidence of forgery")
+    expect(block(page, "predicted")).to_have_attribute("data-start", "1.2")
+    expect(block(page, "truth")).to_have_count(0)
+    expect(page.locator(".dl-table tbody tr")).to_contain_text("0:01.20")
+    assert page.locator(".dl-area .dl-hatch").first.get_attribute("title")
+
+    click_at(page, 2.9)
+    page.wait_for_function("!document.querySelector('.dl-stage video').seeking")
+    assert page.evaluate(CURRENT_TIME) == pytest.approx(2.9, abs=FRAME_S / 2 + 0.01)
+    assert cursor_s(page) == pytest.approx(2.88, abs=0.011)
+
+    page.locator(".dl-table tbody tr").click()
+    page.wait_for_function(f"Math.abs({CURRENT_TIME} - {FORGED.start}) < {FRAME_S}")
+    assert "inside interval 1" in page.get_attribute(".dl-cursor", "aria-valuetext")
+
+
+def test_playing_moves_the_cursor_and_keys_step(page, clip):
+    analysed(page, clip)
+    page.locator(".dl-cursor").focus()
+    page.keyboard.press(".")
+    page.wait_for_function("document.querySelector('.dl-cursor').ariaValueNow === '0.04'")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('.dl-cursor').ariaValueNow === '1.04'")
+    before = page.locator(".dl-cursor").bounding_box()["x"]
+    page.keyboard.press(" ")
+    page.wait_for_function("Number(document.querySelector('.dl-cursor').ariaValueNow) > 1.3")
+    assert page.locator(".dl-cursor").bounding_box()["x"] > before + 20
+    page.keyboard.press(" ")
+    page.wait_for_function("document.querySelector('.dl-stage video').paused")
+    assert abs(cursor_s(page) - page.evaluate(CURRENT_TIME)) < 2 * FRAME_S
+
+
+def test_an_example_shows_its_truth_and_heat(page):
+    page.locator(".dl-card").click()
+    expect(block(page, "truth")).to_have_attribute("data-start", "1.2")
+    block(page, "truth").click()
+    page.wait_for_function(HEAT_IS_PAINTED)
+
+
+def test_errors_are_sentences_and_the_clip_is_kept(page, clip):
+    upload(page, clip, "noface.mp4")
+    expect(page.get_by_role("alert")).to_contain_text(NO_FACE)
+    expect(page.locator("#dl-drop")).to_contain_text("noface")
+    expect(page.get_by_role("button", name="Try this clip again")).to_be_visible()
+
+
+def test_cancel_stops_and_returns_to_the_start(page, clip):
+    upload(page, clip, "slow.mp4")
+    expect(page.locator("li.now")).to_contain_text("Read the clip")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#dl-start")).to_contain_text("Stopped")
+    expect(page.locator("#dl-busy")).to_be_hidden()
+
+
+def test_another_face_can_be_scored(page, clip):
+    analysed(page, clip, "two.mp4")
+    page.get_by_label("Face 2").check()
+    expect(page.get_by_label("Face 2")).to_be_checked()
+    page.wait_for_selector(".dl-plot svg")
+
+
+def test_a_phone_has_no_horizontal_scroll_and_keeps_the_video_in_sight(page, clip):
+    page.set_viewport_size({"width": 390, "height": 844})
+    analysed(page, clip)
+    overflow = "document.documentElement.scrollWidth - window.innerWidth"
+    assert page.evaluate(overflow) <= 0
+    page.locator(".dl-lanes").scroll_into_view_if_needed()
+    page.mouse.wheel(0, 600)
+    page.wait_for_timeout(200)
+    assert page.locator(".dl-stage").bounding_box()["y"] >= -1
+
+
+def test_another_clip_starts_fresh(page, clip):
+    analysed(page, clip)
+    page.get_by_role("button", name="Analyse another clip").click()
+    expect(page.locator("#dl-start")).to_be_visible()
+    expect(page.locator("#dl-result")).to_be_hidden()
+    page.locator(".dl-card").click()
+    expect(block(page, "truth")).to_have_count(1)
+
+
+def test_the_curves_follow_dark_mode(page, clip):
+    analysed(page, clip)
+    colour = "document.querySelector('.dl-plot .js-line').style.stroke"
+    light = page.evaluate(colour)
+    page.locator(".dl-theme").click()
+    page.wait_for_function(f"{colour} !== '{light}'")
+
+
+def test_programs_get_schema_1(address, clip):
+    client = Client(address, verbose=False)
+    report = client.predict(handle_file(clip), None, api_name="/analyse")
+    assert (report["schema"], report["timeline"][0]["stream"]) == (1, "visual")
+    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/analyse"}

@@ -1,0 +1,135 @@
+import logging
+import threading
+import time
+
+import pytest
+
+from app.handlers import Handlers
+from app.runs import Failure, Progress, Stopped, remaining, run
+from app.text import BROKEN, STAGES
+from app.truth import find_truth
+from deeploc.report import Report
+from tests.app.canned import NO_FACE, CannedLocalizer, write_moving_clip
+
+TRUTH = "file,start_s,end_s,stream\n{},1.0,2.0,visual\nother.mp4,,,\n"
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return write_moving_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", seconds=1)
+
+
+@pytest.fixture
+def handlers(tmp_path):
+    return Handlers(CannedLocalizer(), tmp_path / "display")
+
+
+def states(name, pause_s=0.0):
+    return list(run(CannedLocalizer(pause_s), name, None, threading.Event()))
+
+
+def test_a_run_ends_with_the_report():
+    *progress, last = states("clip.mp4", pause_s=0.03)
+    assert isinstance(last, Report)
+    assert all(isinstance(state, Progress) for state in progress)
+    seen = [state.stage for state in progress]
+    assert set(seen) <= set(STAGES)
+    assert seen == sorted(seen, key=list(STAGES).index)
+    assert seen[-1] != "decode"
+
+
+def test_an_expected_error_is_its_sentence():
+    assert states("noface.mp4")[-1] == Failure(NO_FACE)
+
+
+def test_an_unexpected_error_is_calm_and_logged(caplog):
+    with caplog.at_level(logging.ERROR, logger="app.runs"):
+        assert states("broken.mp4")[-1] == Failure(BROKEN)
+    assert "tensor of unexpected shape" in caplog.text
+
+
+def test_cancel_works_at_once_and_the_worker_ends():
+    localizer, stop = CannedLocalizer(), threading.Event()
+    following = run(localizer, "slow.mp4", None, stop)
+    next(following)
+    next(following)
+    (worker,) = [each for each in threading.enumerate() if each.name == "analysis"]
+    begin = time.monotonic()
+    stop.set()
+    assert isinstance(list(following)[-1], Stopped)
+    assert time.monotonic() - begin < 0.5
+    worker.join(2)
+    assert not worker.is_alive()
+
+
+def test_time_to_go_shrinks_as_stages_pass():
+    assert remaining("decode", 0, 1, 0.2) is None
+    early, late = remaining("faces", 5, 10, 10.0), remaining("reconstruct", 9, 10, 10.0)
+    assert early > late > 0
+
+
+def test_the_result_shows_viewer_and_keeps_the_report(handlers, clip):
+    *_, last = handlers.analyse(str(clip), None, None, "visitor")
+    assert last["viewer"]["video"] == str(clip)
+    assert last["viewer"]["truth"] is None
+    assert last["result"]["visible"] is True
+    assert last["faces"]["visible"] is False
+    assert isinstance(last["report"][0], Report)
+
+
+def test_several_faces_offer_a_picker(handlers, clip, tmp_path):
+    two = tmp_path / "two.mp4"
+    two.write_bytes(clip.read_bytes())
+    *_, last = handlers.analyse(str(two), 2, None, "visitor")
+    assert last["faces"]["choices"] == [("Face 1", 1), ("Face 2", 2)]
+    assert (last["faces"]["value"], last["faces"]["visible"]) == (2, True)
+    assert handlers.localizer.faces == [2]
+
+
+def test_a_failure_keeps_the_start_open(handlers):
+    *_, last = handlers.analyse("noface.mp4", None, None, "visitor")
+    assert NO_FACE in last["failure_text"]
+    assert last["start"]["visible"] is True
+    assert "Traceback" not in last["failure_text"]
+
+
+def test_failure_text_is_escaped(handlers):
+    assert "<img" not in handlers.fail("<img src=x>")["failure_text"]
+
+
+def test_cancel_of_one_visitor_leaves_the_other(handlers):
+    mine, other = handlers.sessions.begin("me"), handlers.sessions.begin("other")
+    handlers.cancel("me")
+    assert mine.is_set()
+    assert not other.is_set()
+
+
+def test_truth_by_file_name(clip, tmp_path):
+    table = tmp_path / "truth.csv"
+    table.write_text(TRUTH.format(clip.name))
+    truth, note = find_truth(clip, str(table))
+    (segment,) = truth["visual"]
+    assert (segment.start, segment.end) == (1.0, 2.0)
+    assert "truth.csv" in note
+
+
+def test_truth_for_another_clip_says_so(clip, tmp_path):
+    table = tmp_path / "truth.csv"
+    table.write_text(TRUTH.format("third.mp4"))
+    truth, note = find_truth(clip, str(table))
+    assert truth is None
+    assert clip.name in note
+
+
+def test_unreadable_truth_is_a_sentence(clip, tmp_path, handlers):
+    table = tmp_path / "notes.csv"
+    table.write_text("nothing,of,use\n1,2,3\n")
+    *_, last = handlers.analyse(str(clip), None, str(table), "visitor")
+    assert "no known format" in last["truth_note"]
+    assert handlers.compare(last["report"], str(clip), None)["truth_note"] == ""
+
+
+def test_the_endpoint_returns_schema_1(handlers, clip):
+    assert handlers.report(str(clip))["schema"] == 1
+    with pytest.raises(Exception, match="No face"):
+        handlers.report("noface.mp4")
