@@ -5,6 +5,7 @@ A handler returns updates for the components that `app.ui` names; nothing here l
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ from app.viewer.payload import to_payload
 from deeploc.display import display_clip
 from deeploc.errors import DeepLocError
 from deeploc.report import Report
+
+logger = logging.getLogger(__name__)
 
 Updates = dict[str, Any]  # by the name of a component in app.ui
 
@@ -63,6 +66,9 @@ class Handlers:
             video = display_clip(clip, self.proxies)
         except DeepLocError as error:
             return self.fail(str(error))
+        except Exception:
+            logger.exception("no file to show for an analysed clip")
+            return self.fail(BROKEN)
         spans, note = find_truth(clip, truth)
         faces = report.evidence.tracks if report.evidence else ()
         scored = report.evidence.track.number if report.evidence else None

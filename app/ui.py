@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -58,9 +59,9 @@ def _rank(name: str) -> tuple[int, str]:
     return (ORDER.index(name) if name in ORDER else len(ORDER), name)
 
 
-def _layout(clips: list[Path]) -> dict[str, gr.components.Component]:
+def _layout(clips: list[Path]) -> dict[str, Any]:
     gr.HTML(HEADER, js_on_load=ON_HEADER, apply_default_css=False)
-    parts = {"clip": gr.State(None), "report": gr.State(None, time_to_live=CACHE_S)}
+    parts: dict[str, Any] = {"clip": gr.State(None), "report": gr.State(None, time_to_live=CACHE_S)}
     with gr.Column(visible=False, elem_id="dl-failure") as parts["failure"]:
         parts["failure_text"] = gr.HTML()
         parts["retry"] = gr.Button("Try this clip again", size="sm", elem_classes="dl-fit")
@@ -117,20 +118,22 @@ def _wire(demo: gr.Blocks, parts: dict, handlers: Handlers, examples: set[str]) 
 
     waits = [parts[name] for name in handlers.wait(None)]
     shows = [parts[name] for name in SHOWN]
-    quiet = {"show_progress": "hidden", "api_visibility": "private"}
-    alone = {"concurrency_limit": 1, "concurrency_id": "analysis"}
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    alone: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "analysis"}
 
-    def runs(event: Callable, before: Callable, inputs: list, face: bool = False) -> None:
+    def runs(event: Callable, before: Callable, inputs: list, face: bool = False):
         chosen = [parts["clip"], parts["faces"]] if face else [parts["clip"]]
-        event(before, inputs, waits, queue=False, **quiet).then(
+        return event(before, inputs, waits, queue=False, **quiet).then(
             analysed if face else first_face, [*chosen, parts["truth"]], shows, **quiet, **alone
         )
 
-    runs(parts["file"].upload, opened, [parts["file"]])
-    runs(parts["cards"].click, example, [])
-    runs(parts["retry"].click, opened, [parts["clip"]])
-    runs(parts["faces"].input, opened, [parts["clip"]], face=True)
-    parts["cancel"].click(cancelled, None, shows, queue=False, **quiet)
+    waiting = [
+        runs(parts["file"].upload, opened, [parts["file"]]),
+        runs(parts["cards"].click, example, []),
+        runs(parts["retry"].click, opened, [parts["clip"]]),
+        runs(parts["faces"].input, opened, [parts["clip"]], face=True),
+    ]
+    parts["cancel"].click(cancelled, None, shows, cancels=waiting, queue=False, **quiet)
     parts["again"].click(
         lambda: named(handlers.restart()),
         None,

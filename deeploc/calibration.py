@@ -18,7 +18,8 @@ UNTRAINED = "untrained model: no verdict"
 class Calibration:
     """What "high" means for this checkpoint.
 
-    `error_marks`: p50, p95, p99 of the error on authentic validation clips, by stream.
+    `error_marks`: p50, p95, p99 of the error on authentic validation clips, by stream, and of a
+    single cell of the face under "cell".
     `thresholds`: forgery score at which a step joins the timeline, by stream.
     `bands`: clip score from which evidence is called "some" and "strong".
     `false_alarms`: measured share of authentic validation clips at or above each band.

@@ -25,10 +25,11 @@ def calibrate(model: RTDeepLoc, authentic: Sequence[Evidence]) -> Calibration:
     """Error percentiles by stream, and the clip scores that the stated share of authentic clips
     reaches: a fifth for "some" evidence, a twentieth for "strong"."""
     curves = [errors(evidence) for evidence in authentic]
-    marks = {
+    marks: dict[str, np.ndarray] = {
         stream: np.nanpercentile(np.concatenate([clip[stream].values for clip in curves]), MARKS)
         for stream in STREAMS
     }
+    marks["cell"] = np.nanpercentile(np.concatenate([e.face_error for e in authentic]), MARKS)
     found = [discover(model, evidence) for evidence in authentic]
     scores = {
         stream: np.array([clip_score(clip[stream]) or 0.0 for clip in found]) for stream in STREAMS

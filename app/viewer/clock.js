@@ -21,7 +21,7 @@ export class Clock {
         this.abort = new AbortController();
         this.wanted = null;
         if (this.exact) this.listen();
-        for (const name of ["timeupdate", "seeking", "seeked", "loadeddata"]) {
+        for (const name of ["timeupdate", "pause", "seeking", "seeked", "loadeddata"]) {
             video.addEventListener(name, () => this.fallback(), { signal: this.abort.signal });
         }
     }

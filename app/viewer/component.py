@@ -42,9 +42,9 @@ class Viewer(gr.HTML):
             **options,
         )
 
-    def postprocess(self, value: dict | None) -> str | None:
+    def postprocess(self, value: dict | None) -> str | None:  # type: ignore[override]
         """The payload as JSON text; its video is put where the browser may fetch it."""
         if value is None:
             return None
-        video = self.move_resource_to_block_cache(value["video"])
+        video = str(self.move_resource_to_block_cache(value["video"]))
         return json.dumps({**value, "video": Path(video).as_posix()}, separators=(",", ":"))

@@ -66,6 +66,7 @@ export class Heat {
         const tick = (value, text) => make("span", { style: `left:${at(value)}`, text });
         return make("div", { class: "dl-legend", title: "Calibrated surprise; the marks are those of authentic validation clips, the same for every clip" },
             make("div", { class: "dl-legend-bar", style: `background:linear-gradient(90deg,${colours})` }),
-            make("div", { class: "dl-legend-ticks" }, tick(p50, "p50"), tick(p95, "p95"), tick(p99, "p99"), tick(top, "2× p99")));
+            make("div", { class: "dl-legend-ticks" }, ...(this.heat.calibrated
+                ? [tick(p50, "p50"), tick(p95, "p95"), tick(p99, "p99"), tick(top, "2× p99")] : [tick(p50, "not calibrated")])));
     }
 }

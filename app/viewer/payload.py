@@ -44,13 +44,20 @@ def to_payload(
             for item in report.timeline
         ],
         "truth": None if truth is None else truth_spans(truth),
-        "heat": None if report.evidence is None else pack_heat(report.evidence, heat_scale(marks)),
+        "heat": _heat(report),
     }
+
+
+def _heat(report: Report) -> dict | None:
+    if report.evidence is None:
+        return None
+    marks = report.calibration.error_marks
+    return pack_heat(report.evidence, heat_scale(marks)) | {"calibrated": "cell" in marks}
 
 
 def heat_scale(marks: Mapping[str, list[float]]) -> list[float]:
     """The fixed scale of the heat: transparent below the first value, hottest at the last one."""
-    p50, p95, p99 = marks.get("visual", [1.0, 2.0, UNCALIBRATED_TOP / 2])
+    p50, p95, p99 = marks.get("cell", [1.0, 2.0, UNCALIBRATED_TOP / 2])
     return [round(mark, 3) for mark in (p50, p95, p99, 2 * p99)]
 
 

@@ -21,7 +21,12 @@ GRID = FrameGrid(25, SECONDS * 25)
 FORGED = Segment(1.2, 2.0)
 NO_FACE = "No face could be followed in this clip. Use a clip with one face that looks at you."
 CALIBRATION = Calibration(
-    error_marks={"visual": [0.8, 1.6, 2.2], "audio": [0.7, 1.5, 2.0], "fused": [0.8, 1.5, 2.1]},
+    error_marks={
+        "visual": [0.8, 1.6, 2.2],
+        "audio": [0.7, 1.5, 2.0],
+        "fused": [0.8, 1.5, 2.1],
+        "cell": [0.8, 1.6, 2.2],
+    },
     thresholds={"visual": 0.5, "audio": 0.5, "fused": 0.5},
     bands={"some": 0.5, "strong": 0.8},
     false_alarms={"some": 0.05, "strong": 0.01},

@@ -93,6 +93,16 @@ def test_a_failure_keeps_the_start_open(handlers):
     assert "Traceback" not in last["failure_text"]
 
 
+def test_a_clip_that_cannot_be_shown_is_a_calm_failure(handlers, tmp_path, monkeypatch, caplog):
+    def refuse(clip, folder):
+        raise RuntimeError("encoder gone")
+
+    monkeypatch.setattr("app.handlers.display_clip", refuse)
+    *_, last = handlers.analyse("clip.mp4", None, None, "visitor")
+    assert BROKEN.split(",")[0] in last["failure_text"]
+    assert "encoder gone" in caplog.text
+
+
 def test_failure_text_is_escaped(handlers):
     assert "<img" not in handlers.fail("<img src=x>")["failure_text"]
 
