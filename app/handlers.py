@@ -13,7 +13,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.panels import failure_panel, progress_panel, waiting_panel
+from app.panels import failure_panel, preparing_panel, progress_panel, waiting_panel
 from app.runs import Failure, Localize, Progress, Sessions, Stopped, run
 from app.text import BROKEN, CANCELLED, FAILED
 from app.truth import find_truth
@@ -58,6 +58,7 @@ class Handlers:
             elif isinstance(state, Stopped):
                 yield self.back(CANCELLED)
             else:
+                yield {"progress": preparing_panel()}
                 yield self.show(state, clip, truth)
 
     def show(self, report: Report, clip: str, truth: str | None) -> Updates:

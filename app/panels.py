@@ -6,11 +6,16 @@ from html import escape
 from pathlib import Path
 
 from app.runs import Progress
-from app.text import EXAMPLES, EXAMPLES_HEADING, KEPT, OTHER_EXAMPLE, STAGES, WAITING
+from app.text import EXAMPLES, EXAMPLES_HEADING, KEPT, OTHER_EXAMPLE, PREPARING, STAGES, WAITING
 
 
 def waiting_panel() -> str:
     return _stages(None, WAITING)
+
+
+def preparing_panel() -> str:
+    """All stages done; a file that the browser can play is being written."""
+    return _stages(None, PREPARING, done=True)
 
 
 def progress_panel(progress: Progress) -> str:
@@ -21,9 +26,10 @@ def progress_panel(progress: Progress) -> str:
     return _stages(progress, times)
 
 
-def _stages(progress: Progress | None, times: str) -> str:
+def _stages(progress: Progress | None, times: str, done: bool = False) -> str:
     names = list(STAGES)
     current = names.index(progress.stage) if progress and progress.stage in STAGES else -1
+    current = len(names) if done else current
     rows = []
     for index, (name, label) in enumerate(STAGES.items()):
         state = "done" if index < current else "now" if index == current else "todo"
@@ -36,9 +42,10 @@ def _stages(progress: Progress | None, times: str) -> str:
             f'<span class="dl-stage-count">{count}</span>'
             f'<span class="dl-bar"><i style="width:{share:.0%}"></i></span></li>'
         )
+    said = STAGES.get(progress.stage, "") if progress else times
     return (
-        f'<div class="dl-progress"><ol>{"".join(rows)}</ol>'
-        f'<p role="status" aria-live="polite">{times}</p></div>'
+        f'<div class="dl-progress"><ol>{"".join(rows)}</ol><p>{times}</p>'
+        f'<span class="dl-said" role="status">{said}</span></div>'
     )
 
 

@@ -28,6 +28,7 @@ STAGES = {
     "discover": "Find forged intervals",
 }
 WAITING = "Waiting for a free place …"
+PREPARING = "Preparing the picture for your browser …"
 CANCELLED = "Stopped. Your clip is still here."
 FAILED = "This clip could not be analysed"
 KEPT = "Your clip is still here: try it again, or choose another one."

@@ -25,7 +25,7 @@ from app.viewer.component import MODULES, PLOTLY, Viewer
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
 ORDER = ("picture.mp4", "sound.mp4", "authentic.mp4")
 VIDEO_TYPES = ["video", ".mkv", ".mov", ".avi", ".mpg", ".mts", ".ts", ".wmv", ".flv", ".3gp"]
-CACHE_S = 3600
+CACHE_S, SWEEP_S = 3600, 300
 
 HEADER = f"""<header class="dl-header"><div><h1>{TITLE}</h1><p>{TAGLINE}</p></div>
 <button type="button" class="dl-theme" aria-label="Switch between light and dark">◐</button>
@@ -46,7 +46,7 @@ def build_demo(localizer: Localize, examples: Path = EXAMPLES) -> gr.Blocks:
     clips = sorted(examples.glob("*.mp4"), key=lambda path: _rank(path.name))
     gr.set_static_paths([MODULES, PLOTLY, *clips])
     with gr.Blocks(
-        title=TITLE, fill_width=True, delete_cache=(CACHE_S, CACHE_S), analytics_enabled=False
+        title=TITLE, fill_width=True, delete_cache=(SWEEP_S, CACHE_S), analytics_enabled=False
     ) as demo:
         parts = _layout(clips)
         handlers = Handlers(localizer, Path(parts["viewer"].GRADIO_CACHE) / "display")

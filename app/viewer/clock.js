@@ -85,5 +85,5 @@ export class Clock {
         if (this.frame !== wanted) this.video.currentTime = this.middle(wanted);
     }
 
-    toggle() { if (this.video.paused) this.video.play(); else this.video.pause(); }
+    toggle() { if (this.video.paused) this.video.play().catch(() => {}); else this.video.pause(); }
 }

@@ -31,8 +31,9 @@ export function intervalTable(payload, clock) {
 
 function downloads({ report, intervals }) {
     const stem = report.media.name.replace(/\.[^.]+$/, "");
-    const csv = ["stream,start_s,end_s,peak_score", ...intervals.map(
-        ({ stream, start, end, score }) => [stream, start, end, score].join())].join("\n");
+    const name = `"${report.media.name.replaceAll('"', '""')}"`;
+    const csv = ["file,start_s,end_s,stream,peak_score", ...intervals.map(
+        ({ stream, start, end, score }) => [name, start, end, stream, score].join())].join("\n");
     return [
         button("JSON", `${stem}.deeploc.json`, () => JSON.stringify(report, null, 1), "application/json"),
         button("CSV", `${stem}.intervals.csv`, () => `${csv}\n`, "text/csv"),

@@ -17,14 +17,17 @@ export function mount(root, { plotly, fileUrl }) {
     const style = make("link", { rel: "stylesheet", href: new URL("viewer.css", import.meta.url).href });
     const ready = new Promise((resolve) => { style.onload = style.onerror = resolve; });
     document.head.append(style);
-    let shown = null;
+    let shown = null, latest = 0;
+    root.tabIndex = -1; // a click anywhere in the viewer gives it the keys
     bindKeys(root, () => shown?.clock);
     const draw = () => { shown?.chart.draw(); shown?.lanes.draw(); };
     new ResizeObserver(() => shown?.scale.resize(shown.stack.element.clientWidth)).observe(root);
     new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 
     async function show(payload) {
+        const own = ++latest;
         const drawn = payload ? await Promise.all([loadPlotly(plotly), ready]) : null;
+        if (own !== latest) return;
         shown?.clock.video.pause();
         shown?.clock.close();
         shown = null;
@@ -51,7 +54,10 @@ function build(root, payload, plotly, url) {
     const stack = new Stack(clock, scale, chart, lanes, payload);
     clock.onTick((time) => { stack.move(time); heat?.draw(time); chart.read(time); });
     video.addEventListener("click", () => clock.toggle());
-    const stage = make("div", { class: "dl-stage", style: `--ratio:${media.width / media.height}` }, video, heat ? heat.element : null);
+    const failed = make("p", { class: "dl-unplayable", role: "status", hidden: true,
+        text: "This browser can't play the clip. The curves and intervals below still hold." });
+    video.addEventListener("error", () => { failed.hidden = false; });
+    const stage = make("div", { class: "dl-stage", style: `--ratio:${media.width / media.height}` }, video, heat ? heat.element : null, failed);
     root.append(verdictStrip(payload),
         make("div", { class: "dl-top" },
             make("section", { class: "dl-video", "aria-label": "Video" }, make("div", { class: "dl-screen" }, stage), transport(clock, heat)),

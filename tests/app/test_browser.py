@@ -1,5 +1,6 @@
 """The page in a real Chromium, with a localizer that answers at once."""
 
+import json
 import os
 from pathlib import Path
 
@@ -132,6 +133,33 @@ def test_playing_moves_the_cursor_and_keys_step(page, clip):
     page.wait_for_function("document.querySelector('.dl-stage video').paused")
     shown = "Number(document.querySelector('.dl-cursor').ariaValueNow)"
     page.wait_for_function(f"Math.abs({shown} - {CURRENT_TIME}) < {2 * FRAME_S}")
+
+
+def test_a_click_in_the_viewer_gives_it_the_keys(page, clip):
+    analysed(page, clip)
+    click_at(page, 1.0)
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('.dl-cursor').ariaValueNow === '2.00'")
+    page.keyboard.press(" ")
+    page.wait_for_function("!document.querySelector('.dl-stage video').paused")
+
+
+def test_the_csv_is_a_truth_file_and_the_json_the_report(page, clip, tmp_path):
+    analysed(page, clip)
+    for name in ("CSV", "JSON"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=name, exact=True).click()
+        download.value.save_as(tmp_path / name)
+    (found,) = read_annotations(tmp_path / "CSV")
+    assert (found.file, tuple(found.segments["visual"])) == ("clip.mp4", (FORGED,))
+    assert json.loads((tmp_path / "JSON").read_text())["schema"] == 1
+
+
+def test_a_clip_that_the_browser_refuses_is_said(page, clip):
+    page.route("**/clip.mp4", lambda route: route.abort())
+    upload(page, clip)
+    expect(page.get_by_text("This browser can't play the clip")).to_be_visible()
+    expect(block(page, "predicted")).to_be_visible()
 
 
 def test_an_example_shows_its_truth_and_heat(page):
