@@ -15,7 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from deeploc.errors import Cancelled, DeepLocError, UnreadableMedia
-from deeploc.report import Report
+from deeploc.report import Report, Timing
 
 try:
     import resource
@@ -25,6 +25,7 @@ except ImportError:  # Windows
 SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts", ".ts"}
 SUFFIXES |= {".wmv", ".flv", ".ogv", ".3gp"}
 Analyse = Callable[..., Report]
+Cost = tuple[float, Timing]  # seconds of the clip, and what they took
 
 
 def load(options: argparse.Namespace) -> Analyse:
@@ -74,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR_OR_REPO",
         help="a checkpoint folder or Hugging Face repo (default: the embedded one)",
     )
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
+    add("--device", default="auto", help="cpu, cuda or cuda:N (default: CUDA where there is one)")
     add(
         "--face",
         metavar="N",
@@ -122,14 +123,15 @@ def _run_one(
     _write(report, targets.get(clips[0]))
     print("\n".join(_table(report)))
     if options.profile:
-        print("\n".join(_profile([report])))
+        print("\n".join(_profile([(report.media.duration_s, report.timing)])))
     return 0
 
 
 def _run_several(
     localizer: Analyse, clips: list[Path], targets: dict[Path, Path], options: argparse.Namespace
 ) -> int:
-    reports, failed = [], 0
+    costs: list[Cost] = []
+    failed = 0
     with tqdm(clips, unit="clip", disable=None) as bar:
         for clip in bar:
             try:
@@ -139,10 +141,10 @@ def _run_several(
                 failed += 1
                 tqdm.write(f"{clip}: {error}", file=sys.stderr)
                 continue
-            reports.append(report)
+            costs.append((report.media.duration_s, report.timing))
             tqdm.write(_line(clip, report, targets.get(clip)), file=sys.stdout)
-    if options.profile and reports:
-        print("\n".join(_profile(reports)))
+    if options.profile and costs:
+        print("\n".join(_profile(costs)))
     if failed:
         print(f"deeploc: {failed} of {len(clips)} clips failed", file=sys.stderr)
     return 1 if failed else 0
@@ -222,13 +224,13 @@ def _clock(seconds: float) -> str:
     return f"{int(minutes)}:{rest:05.2f}"
 
 
-def _profile(reports: list[Report]) -> Iterator[str]:
+def _profile(costs: list[Cost]) -> Iterator[str]:
     """Mean seconds of work a second of clip, weighted by the clips' lengths; peak memory."""
-    length = sum(report.media.duration_s for report in reports)
+    length = sum(duration for duration, _ in costs)
     stages: dict[str, float] = {}
-    for report in reports:
-        for stage, cost in report.timing.stages.items():
-            stages[stage] = stages.get(stage, 0) + cost * report.media.duration_s / length
+    for duration, timing in costs:
+        for stage, cost in timing.stages.items():
+            stages[stage] = stages.get(stage, 0) + cost * duration / length
     yield f"\n{'stage':16}{'s per s of clip':>16}"
     yield from (f"{stage:16}{cost:16.3f}" for stage, cost in stages.items())
     yield f"{'sum':16}{sum(stages.values()):16.3f}"

@@ -6,6 +6,7 @@ what "high" means: the checkpoint's calibration does.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,7 +105,7 @@ class Localizer:
             calibration=calibration,
             video_score=score,
             verdict=calibration.verdict(score),
-            timeline=_timeline(forgery, calibration.thresholds),
+            timeline=() if score is None else _timeline(forgery, calibration.thresholds),
             proposals=tuple(sorted(proposals, key=lambda item: -item.score)),
             scores=(*errors(evidence).values(), *forgery.values()),
             unscored=_unscored(forgery, clip),
@@ -125,14 +126,18 @@ def load_localizer(
 ) -> Localizer:
     """The localizer on a checkpoint (see `load_checkpoint`), on CUDA where there is one.
 
-    `device`: "auto", "cpu", "cuda" or "cuda:N". Raises `BadCheckpoint`.
+    `device`: "auto", "cpu", "cuda" or "cuda:N". Raises `BadCheckpoint`, and
+    `DeepLocError` for a device that is not there.
     """
     model, info = load_checkpoint(checkpoint, revision)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise DeepLocError("There is no CUDA device here. Use --device cpu, or leave it away.")
-    return Localizer(model, info, device)
+    try:
+        return Localizer(model, info, device)
+    except (RuntimeError, AssertionError) as error:
+        raise DeepLocError(
+            f"The device {device} can't be used here. Use --device cpu, or leave it away."
+        ) from error
 
 
 def choose_face(tracks: list[FaceTrack], number: int | None) -> FaceTrack:
@@ -164,7 +169,7 @@ def _timeline(
 
 def _peak(values: np.ndarray) -> float:
     known = values[~np.isnan(values)]
-    return float(known.max()) if len(known) else 0.0
+    return float(known.max()) if len(known) else -math.inf
 
 
 def _unscored(forgery: dict[Stream, FrameScores], clip: Clip) -> tuple[Unscored, ...]:

@@ -37,9 +37,9 @@ def log_mel(audio: np.ndarray, n_frames: int) -> np.ndarray:
 
 
 def heard_steps(clip: Clip) -> np.ndarray:
-    """`(T,) bool`: the 25 Hz steps for which the file holds sound from start to end."""
+    """`(T,) bool`: the 25 Hz steps in whose middle the file holds sound."""
     steps = np.zeros(clip.grid.n_frames, bool)
     for segment in clip.heard:
-        start, end = clip.grid.span(segment)
-        steps[start:end] = True
+        rate = clip.grid.rate_hz
+        steps[round(segment.start * rate) : round(segment.end * rate)] = True
     return steps

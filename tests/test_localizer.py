@@ -194,7 +194,7 @@ def test_half_a_file_is_scored_as_far_as_it_goes(localizer, tmp_path):
     assert report.media.duration_s > 0.64
 
 
-def test_cuda_is_refused_where_there_is_none(monkeypatch):
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+@pytest.mark.parametrize("device", ["cuda:99", "toaster"])
+def test_a_device_that_is_not_there_is_refused(device):
     with pytest.raises(DeepLocError, match="--device cpu"):
-        load_localizer("tiny", device="cuda")
+        load_localizer("tiny", device=device)

@@ -31,11 +31,13 @@ def calibrate(model: RTDeepLoc, authentic: Sequence[Evidence]) -> Calibration:
     }
     marks["cell"] = np.nanpercentile(np.concatenate([e.face_error for e in authentic]), MARKS)
     found = [discover(model, evidence) for evidence in authentic]
+    wholes = {stream: [clip_score(clip[stream]) for clip in found] for stream in STREAMS}
     scores = {
-        stream: np.array([clip_score(clip[stream]) or 0.0 for clip in found]) for stream in STREAMS
+        stream: np.array([score for score in values if score is not None])
+        for stream, values in wholes.items()
     }
     bands = {
-        band: round(float(np.quantile(scores["fused"], 1 - rate, method="higher")) + 1e-4, 4)
+        band: round(min(1.0, np.quantile(scores["fused"], 1 - rate, method="higher") + 1e-4), 4)
         for band, rate in FALSE_ALARMS.items()
     }
     thresholds: dict[str, float] = {

@@ -66,6 +66,11 @@ class Sample:
     path: Path
 
     @property
+    def untouched(self) -> bool:
+        """Authentic by its label, and no null forgery (authentic, but re-blended) either."""
+        return not self.annotation.forged and not self.annotation.families
+
+    @property
     def tensors(self) -> ClipTensors:
         return ClipTensors.load(self.path)
 
@@ -88,14 +93,14 @@ def load_cache(cache: Path, split: str) -> list[Sample]:
 
 
 class AuthenticWindows(IterableDataset):
-    """Endless random windows of clips whose label says authentic: nothing else decides.
+    """Endless random windows of clips whose label says authentic; null forgeries are left out.
 
     Yields (faces (K, H, W, 3) uint8, mel (4K, M) float32), every step seen and heard. An identity
     is drawn first, then a clip, so that nobody is learned by heart. Faces are mirrored at random.
     """
 
     def __init__(self, samples: list[Sample], length: int, seed: int, per_clip: int = 4) -> None:
-        authentic = [sample for sample in samples if not sample.annotation.forged]
+        authentic = [sample for sample in samples if sample.untouched]
         assert authentic, "no authentic clips"
         self.length, self.seed, self.per_clip = length, seed, per_clip
         self.people: dict[str, list[Sample]] = {}

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from deeploc.checkpoints import load_checkpoint
 from deeploc.discover import discover, errors
@@ -89,8 +90,16 @@ def by_family(samples: list[Sample], scores: Scores) -> dict[str, float]:
     return table
 
 
-def evaluate(checkpoint: Path, samples: list[Sample], evidence: list[Evidence]) -> dict:
-    """All rows of the table with their protocol, as plain data."""
+def evaluate(
+    checkpoint: Path,
+    samples: list[Sample],
+    evidence: list[Evidence],
+    beside: Mapping[str, Path],
+) -> dict:
+    """All rows of the table with their protocol, as plain data.
+
+    `beside`: rows of other checkpoints on the same autoencoder, by name.
+    """
     model, info = load_checkpoint(checkpoint)
     files = [sample.annotation.file for sample in samples]
     found = {file: discover(model, item) for file, item in zip(files, evidence, strict=True)}
@@ -100,7 +109,20 @@ def evaluate(checkpoint: Path, samples: list[Sample], evidence: list[Evidence]) 
         "reconstruction error alone": error,
         "chance": chance(files, found),
     }
-    people = {sample.annotation.identity for sample in samples}
+    for name, folder in beside.items():
+        other, _ = load_checkpoint(folder)
+        own = model.state_dict()
+        assert all(
+            torch.equal(value, own[key])
+            for key, value in other.state_dict().items()
+            if not key.startswith("fdn.")
+        ), f"{folder} stands on another autoencoder"
+        rows[name] = {
+            file: discover(other, item) for file, item in zip(files, evidence, strict=True)
+        }
+    people = {item.annotation.identity or item.annotation.file for item in samples}
+    quiet = [s.annotation.file for s in samples if not s.annotation.forged]
+    wholes = [clip_score(found[file]["fused"]) or 0.0 for file in quiet]
     forged = sum(sample.annotation.forged for sample in samples)
     return {
         "model": {"name": info.name, "sha256": info.sha256},
@@ -108,6 +130,9 @@ def evaluate(checkpoint: Path, samples: list[Sample], evidence: list[Evidence]) 
             "clips": len(samples),
             "forged": forged,
             "authentic": len(samples) - forged,
+            "null forgeries among them": sum(
+                not sample.annotation.forged and not sample.untouched for sample in samples
+            ),
             "identities": len(people),
             "empty_rule": "a forged clip without proposals counts as missed",
             "tiou": "AP is strict (IoU > t); AR averages 0.50:0.05:0.95",
@@ -117,6 +142,10 @@ def evaluate(checkpoint: Path, samples: list[Sample], evidence: list[Evidence]) 
             for name, scores in rows.items()
         },
         "families": by_family(samples, found),
+        "false_alarms": {
+            band: float(np.mean(np.array(wholes) >= level))
+            for band, level in model.calibration.bands.items()
+        },
     }
 
 
@@ -150,12 +179,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("cache", type=Path, help="folder made by train.extract")
     parser.add_argument("--split", default="test", choices=("train", "dev", "test"))
     parser.add_argument("--evidence", type=Path, help="where measured clips are kept")
+    parser.add_argument(
+        "--beside",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "FOLDER"),
+        help="a row for another checkpoint on the same autoencoder",
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes that measure")
     args = parser.parse_args(arguments)
     samples = load_cache(args.cache, args.split)
-    folder = args.evidence or args.checkpoint / "evidence"
+    folder = args.evidence or args.cache / "evidence"
     evidence = measure_samples(args.checkpoint, samples, folder, args.workers)
-    result = evaluate(args.checkpoint, samples, evidence)
+    result = evaluate(args.checkpoint, samples, evidence, dict(args.beside))
     result["protocol"]["split"] = args.split
     (args.checkpoint / METRICS).write_text(json.dumps(result, indent=1) + "\n")
     print(table(result))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -34,19 +35,18 @@ def measure_samples(
     work = partial(_measure, checkpoint=checkpoint, folder=folder / digest)
     if workers == 1:
         return [work(sample) for sample in tqdm(samples, unit="clip")]
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
         return list(tqdm(pool.map(work, samples), total=len(samples), unit="clip"))
 
 
 def _measure(sample: Sample, checkpoint: Path, folder: Path) -> Evidence:
     path = cached_path(folder, sample.annotation.file)
     if not path.exists():
-        if checkpoint not in _models:
-            torch.set_num_threads(1)
+        if folder not in _models:
             device = "cuda" if torch.cuda.is_available() else "cpu"
-            _models[checkpoint] = load_checkpoint(checkpoint)[0].to(device)
+            _models[folder] = load_checkpoint(checkpoint)[0].to(device)
         clip = sample.tensors
-        found = measure(_models[checkpoint], clip.stream(), clip.mel, clip.heard)
+        found = measure(_models[folder], clip.stream(), clip.mel, clip.heard)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial_path = path.with_name(path.name + ".part.npz")
         np.savez(

@@ -10,7 +10,8 @@ import argparse
 import shutil
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from functools import lru_cache, partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -40,13 +41,17 @@ def extract_clip(path: Path, detector: FaceDetector, size: int) -> ClipTensors:
     return ClipTensors(faces, log_mel(audio, len(crops)), seen, heard_steps(clip))
 
 
+@lru_cache(maxsize=1)
+def _detector() -> FaceDetector:
+    return FaceDetector()
+
+
 def _work(file: str, corpus: Path, cache: Path, size: int) -> str | None:
     target = cached_path(cache, file)
     if target.exists():
         return None
-    torch.set_num_threads(1)
     try:
-        extract_clip(corpus / file, FaceDetector(), size).save(target)
+        extract_clip(corpus / file, _detector(), size).save(target)
     except DeepLocError as error:
         return f"{file}: {error}"
     return None
@@ -61,7 +66,9 @@ def main(arguments: list[str] | None = None) -> None:
     args.cache.mkdir(parents=True, exist_ok=True)
     files = [annotation.file for annotation in read_annotations(args.corpus / METADATA)]
     work = partial(_work, corpus=args.corpus, cache=args.cache, size=MAEConfig().face)
-    with ProcessPoolExecutor(args.workers) as pool:
+    with ProcessPoolExecutor(
+        args.workers, get_context("spawn"), torch.set_num_threads, (1,)
+    ) as pool:
         for problem in tqdm(pool.map(work, files), total=len(files), unit="clip"):
             if problem:
                 print(problem, file=sys.stderr)

@@ -30,7 +30,7 @@ SURPRISE_WEIGHT = 1.0
 
 def set_sound_statistics(mae: MAE, samples: list[Sample]) -> None:
     """Mean and spread of every mel bin over authentic clips, into the MAE's buffers."""
-    clips = [sample.tensors.mel for sample in samples if not sample.annotation.forged]
+    clips = [sample.tensors.mel for sample in samples if sample.untouched]
     mel = torch.from_numpy(np.concatenate(clips))
     mae.mel_mean.copy_(mel.mean(0))
     mae.mel_std.copy_(mel.std(0).clamp(min=0.1))

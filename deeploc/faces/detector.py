@@ -16,6 +16,7 @@ from PIL import Image
 DETECT_WIDTH = 400
 MIN_FACE_SHARE = 0.12
 MIN_CONFIDENCE = 0.9
+SMALLEST_PX = 20
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,12 @@ class FaceDetector:
             return []
         height, width = frames[0].shape[:2]
         scale = min(1.0, DETECT_WIDTH / width)
+        size = (round(width * scale), round(height * scale))
+        smallest = max(SMALLEST_PX, round(MIN_FACE_SHARE * min(size)))
+        if min(size) < smallest:
+            return [NO_FACES for _ in frames]
         if scale < 1:
-            size = (round(width * scale), round(height * scale))
             frames = [np.asarray(Image.fromarray(frame).resize(size)) for frame in frames]
-        smallest = max(20, round(MIN_FACE_SHARE * scale * min(height, width)))
         boxes, confidences, landmarks = self._network(smallest).detect(
             np.stack(frames), landmarks=True
         )

@@ -54,12 +54,14 @@ def track_faces(
     _link_batch(found, detector(batch), seen - len(batch))
     progress(n_frames, n_frames)
     decoded = min(seen * DETECT_EVERY, n_frames)
-    tracks = [_fill(sightings, n_frames, decoded) for sightings in found]
+    shown = (round(float(clip.pts_s[0]) * clip.grid.rate_hz), decoded)
+    tracks = [_fill(sightings, n_frames, shown) for sightings in found]
     tracks = [track for track in tracks if track.visible.sum() >= MIN_FRAMES]
     if not tracks:
         raise NoFace(
             f"No face could be followed in {clip.info.name}. DeepLoc scores talking faces that are "
-            "turned to the camera and at least an eighth of the picture high, for 0.7 s or longer."
+            "turned to the camera, for 0.7 s or longer, at least 12 % of the picture's shorter "
+            "side high."
         )
     tracks.sort(key=lambda track: -track.presence * track.height)
     return [
@@ -107,8 +109,11 @@ def _iou(one: np.ndarray, other: np.ndarray) -> float:
     return shared / (areas - shared)
 
 
-def _fill(sightings: _Sightings, n_frames: int, decoded: int) -> FaceTrack:
-    """Sightings -> one box a step: interpolated over short gaps, smoothed, NaN where unseen."""
+def _fill(sightings: _Sightings, n_frames: int, shown: tuple[int, int]) -> FaceTrack:
+    """Sightings -> one box a step: interpolated over short gaps, smoothed, NaN where unseen.
+
+    `shown`: the steps `[start, end)` for which the file really holds a picture.
+    """
     frames = np.array(sightings.frames)
     visible = np.zeros(n_frames, bool)
     for begin, end in pairwise(frames):
@@ -119,7 +124,7 @@ def _fill(sightings: _Sightings, n_frames: int, decoded: int) -> FaceTrack:
         visible[max(0, frame - reach) : frame + reach] = True
     if n_frames - 1 - frames[-1] < DETECT_EVERY:
         visible[frames[-1] :] = True
-    visible[decoded:] = False
+    visible[: shown[0]] = visible[shown[1] :] = False
     steps = np.arange(n_frames)
     boxes = np.stack(
         [np.interp(steps, frames, column) for column in np.stack(sightings.boxes).T], axis=1

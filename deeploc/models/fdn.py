@@ -49,10 +49,10 @@ class FDN(nn.Module):
         self.fused_head = nn.Linear(config.width, 1)
 
     def forward(self, visual: Tensor, audio: Tensor, seen: Tensor, heard: Tensor) -> Discovery:
-        """`visual (B, T, Dv)`, `audio (B, T, Da)`: evidence, NaN allowed where not `seen` or
-        `heard` (both `(B, T) bool`). Logits of unseen or unheard steps mean nothing."""
-        picture = self.visual(clip_relative(visual, seen), seen)
-        sound = self.audio(clip_relative(audio, heard), heard)
+        """`visual (B, T, 2 Dv)`, `audio (B, T, 2 Da)`: evidence as `clip_relative` gives it;
+        `seen`, `heard (B, T) bool`. Logits of unseen or unheard steps mean nothing."""
+        picture = self.visual(visual, seen)
+        sound = self.audio(audio, heard)
         both = self.fused(torch.cat([picture, sound], dim=-1), seen | heard)
         logits = torch.cat(
             [self.visual_head(picture), self.audio_head(sound), self.fused_head(both)], dim=-1
@@ -73,20 +73,22 @@ class _Stream(nn.Module):
         gate = valid[:, None].to(x.dtype)
         h = self.embed(self.dropout(x)).transpose(1, 2) * gate
         for block in self.blocks:
-            h = block(h) * gate
+            h = block(h, gate)
         return h.transpose(1, 2)
 
 
 class _Block(nn.Module):
     def __init__(self, width: int, dilation: int, dropout: float) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(1, width)
+        self.norm = nn.LayerNorm(width)
         self.spread = nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation)
         self.mix = nn.Conv1d(width, width, 1)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, h: Tensor) -> Tensor:
-        return h + self.dropout(self.mix(functional.gelu(self.spread(self.norm(h)))))
+    def forward(self, h: Tensor, gate: Tensor) -> Tensor:
+        """`h (B, W, T)`; `gate (B, 1, T)` keeps absent steps at zero: they reach nothing."""
+        known = self.norm(h.transpose(1, 2)).transpose(1, 2) * gate
+        return (h + self.dropout(self.mix(functional.gelu(self.spread(known))))) * gate
 
 
 def clip_relative(x: Tensor, valid: Tensor) -> Tensor:

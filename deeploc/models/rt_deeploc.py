@@ -4,12 +4,14 @@ Loaded from and saved to a folder or a Hub repository with `config.json` and `mo
 It knows nothing about files of users, windows cutting or intervals.
 
 Evidence of a patch at a step: 9 values, `KINDS` x `BANDS`, each standardised by authentic training
-clips: the content's own log energy, then the surprise (log energy of the residual minus what the
-MAE expected) with the patch hidden, and with its whole stream hidden (cross-modal).
+clips: the content itself (its level and the log energy of the other bands), then the surprise (log
+energy of the residual minus what the MAE expected) with the patch hidden, and with its whole stream
+hidden (cross-modal; where the other stream is absent nothing is visible, and it means little).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 
 import torch
@@ -17,7 +19,7 @@ from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from deeploc.calibration import Calibration
-from deeploc.models.fdn import FDN, Discovery, FDNConfig
+from deeploc.models.fdn import FDN, Discovery, FDNConfig, clip_relative
 from deeploc.models.mae import (
     BANDS,
     MAE,
@@ -94,7 +96,7 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
             ],
             dim=1,
         )
-        kinds = [(log_energy(face_energies(picture)), log_energy(sound_energies(sound)))]
+        kinds = [(content(picture, face_energies), content(sound, sound_energies))]
         for partitions in (hidden_tubes(c), hidden_streams(c)):
             kinds.append(self._surprise(picture, sound, partitions.to(absent.device), absent))
         faces_evidence = torch.cat([kind[0] for kind in kinds], dim=-1)
@@ -129,4 +131,12 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
 
     def discover(self, visual: Tensor, audio: Tensor, seen: Tensor, heard: Tensor) -> Discovery:
         """Forgery logits of whole clips from evidence `(B, T, cells, 9)` and `(B, T, rows, 9)`."""
-        return self.fdn(visual.flatten(2), audio.flatten(2), seen, heard)
+        picture = clip_relative(visual.flatten(2), seen)
+        return self.fdn(picture, clip_relative(audio.flatten(2), heard), seen, heard)
+
+
+def content(patches: Tensor, energies: Callable[[Tensor], Tensor]) -> Tensor:
+    """What patches `(B, L, S, ...)` hold, unpredicted: `(B, L, S, 3)` mean level, and log energy of
+    the fine and the change band."""
+    level = patches.flatten(3).mean(-1, keepdim=True)
+    return torch.cat([level, log_energy(energies(patches))[..., 1:]], dim=-1)

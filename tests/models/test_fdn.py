@@ -16,24 +16,29 @@ def fdn():
 def clip(steps=T):
     generator = torch.Generator().manual_seed(1)
     here = torch.ones(1, steps, dtype=torch.bool)
-    visual = torch.randn(1, steps, 12, generator=generator)
-    return visual, torch.randn(1, steps, 6, generator=generator), here, here.clone()
+    visual = torch.randn(1, steps, 24, generator=generator)
+    return visual, torch.randn(1, steps, 12, generator=generator), here, here.clone()
 
 
-def test_a_constant_offset_of_the_clip_changes_nothing(fdn):
-    visual, audio, seen, heard = clip()
-    before = fdn(visual, audio, seen, heard).logits
-    after = fdn(visual + 3, audio - 2, seen, heard).logits
-    torch.testing.assert_close(before, after, atol=1e-4, rtol=1e-4)
+def test_a_constant_offset_of_the_clip_changes_nothing():
+    visual, _, seen, _ = clip()
+    seen[:, 60:] = False
+    before = clip_relative(visual, seen)
+    torch.testing.assert_close(clip_relative(visual + 3, seen), before, atol=1e-5, rtol=1e-5)
+    visual[:, 60:] = torch.nan
+    assert torch.equal(clip_relative(visual, seen), before)
+    assert (before[:, 60:] == 0).all()
 
 
 def test_padding_and_unseen_steps_do_not_reach_the_others(fdn):
     visual, audio, seen, heard = clip()
     seen[:, 60:] = heard[:, 60:] = False
     before = fdn(visual, audio, seen, heard).logits[:, :60]
-    visual[:, 60:] = torch.nan
+    visual[:, 60:] = 7
     audio[:, 60:] = 100
     torch.testing.assert_close(fdn(visual, audio, seen, heard).logits[:, :60], before)
+    alone = fdn(*(part[:, :60] for part in (visual, audio, seen, heard))).logits
+    torch.testing.assert_close(alone, before, atol=1e-5, rtol=1e-5)
 
 
 def test_streams_do_not_leak_into_each_other(fdn):

@@ -21,6 +21,10 @@ class DrawnClip:
     decoded: int | None = None
 
     @property
+    def pts_s(self):
+        return np.arange(self.n_frames) / 25
+
+    @property
     def grid(self):
         return FrameGrid(25.0, self.n_frames)
 
@@ -140,3 +144,9 @@ def test_mtcnn_finds_nothing_in_noise():
     noise = np.random.default_rng(0).integers(0, 255, (2, 120, 160, 3), dtype=np.uint8)
     assert all(len(found.boxes) == 0 for found in FaceDetector()(list(noise)))
     assert FaceDetector()([]) == []
+
+
+@pytest.mark.parametrize("size", [(16, 16), (18, 64), (100, 2400)])
+def test_pictures_too_small_for_a_face_hold_none(size):
+    (found,) = FaceDetector()([np.zeros((*size, 3), np.uint8)])
+    assert len(found.boxes) == 0

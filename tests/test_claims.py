@@ -1,0 +1,72 @@
+"""What README and model card say is what the files beside them hold."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from deeploc.annotations import read_annotations
+from deeploc.calibration import NONE, SOME, STRONG
+from deeploc.checkpoints import EMBEDDED, WEIGHTS
+from deeploc.localizer import load_localizer
+from train.evaluate import METRICS, table
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "assets" / "examples"
+
+
+@pytest.fixture(scope="module")
+def metrics():
+    return json.loads((EMBEDDED / METRICS).read_text())
+
+
+@pytest.fixture(scope="module")
+def reports():
+    localizer = load_localizer(EMBEDDED, device="cpu")
+    return {path.name: localizer(path) for path in sorted(EXAMPLES.glob("*.mp4"))}
+
+
+def test_the_metrics_are_of_these_very_weights(metrics):
+    weights = (EMBEDDED / WEIGHTS).read_bytes()
+    assert metrics["model"]["sha256"] == hashlib.sha256(weights).hexdigest()
+    assert len(weights) < 25e6
+    assert {tensor.dtype for tensor in load_file(EMBEDDED / WEIGHTS).values()} == {torch.float16}
+
+
+@pytest.mark.parametrize("page", [EMBEDDED / "README.md", ROOT / "README.md"])
+def test_the_printed_rows_are_the_measured_ones(metrics, page):
+    measured = table(metrics).splitlines()
+    printed = [line for line in page.read_text().splitlines() if line.startswith("| checkpoint |")]
+    assert printed and set(printed) <= set(measured)
+
+
+def test_the_checkpoint_localizes_better_than_error_alone_and_chance(metrics):
+    rows = metrics["rows"]
+    ours, error, chance = (
+        rows[name]["fused"] for name in ("checkpoint", "reconstruction error alone", "chance")
+    )
+    for name in ("AP@0.5", "frame AUC", "clip AUC"):
+        assert ours[name] > max(error[name], chance[name]), name
+
+
+def test_assets_stay_small():
+    others = [p for p in (ROOT / "assets").rglob("*") if p.is_file() and EMBEDDED not in p.parents]
+    assert sum(path.stat().st_size for path in others) < 5e6
+
+
+def test_every_example_has_its_truth():
+    truth = {row.file: row for row in read_annotations(EXAMPLES / "truth.csv")}
+    assert set(truth) == {path.name for path in EXAMPLES.glob("*.mp4")}
+    forged = {name: (row.modify_visual, row.modify_audio) for name, row in truth.items()}
+    assert forged["authentic.mp4"] == (False, False)
+    assert forged["picture.mp4"] == (True, False)
+    assert forged["sound.mp4"] == (False, True)
+
+
+def test_a_verdict_and_its_intervals_agree(reports):
+    for report in reports.values():
+        assert report.verdict in (NONE, SOME, STRONG)
+        assert (report.verdict == NONE) == (not report.timeline)
