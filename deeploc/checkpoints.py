@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
-import sys
 from pathlib import Path
 
 import torch
@@ -41,7 +41,7 @@ def load_checkpoint(
     folder, found = _folder(source, revision)
     _check(folder, source)
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(io.StringIO()):  # the mixin prints
             model = RTDeepLoc.from_pretrained(folder, strict=True).eval()
     except (OSError, RuntimeError, ValueError, TypeError, SafetensorError) as error:
         raise BadCheckpoint(
