@@ -19,7 +19,7 @@ from app.text import BROKEN, CANCELLED, FAILED
 from app.truth import find_truth
 from app.viewer.payload import to_payload
 from deeploc.display import display_clip
-from deeploc.errors import DeepLocError
+from deeploc.errors import Cancelled, DeepLocError
 from deeploc.report import Report
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,8 @@ class Handlers:
         self, clip: str, face: int | None, truth: str | None, session: str
     ) -> Iterator[Updates]:
         """Runs the localizer: progress updates, then the result or a calm failure."""
-        for state in run(self.localizer, clip, face, self.sessions.begin(session)):
+        stop = self.sessions.begin(session)
+        for state in run(self.localizer, clip, face, stop):
             if isinstance(state, Progress):
                 yield {"progress": progress_panel(state)}
             elif isinstance(state, Failure):
@@ -59,12 +60,19 @@ class Handlers:
                 yield self.back(CANCELLED)
             else:
                 yield {"progress": preparing_panel()}
-                yield self.show(state, clip, truth)
+                yield self.show(state, clip, truth, stop)
 
-    def show(self, report: Report, clip: str, truth: str | None) -> Updates:
+    def show(self, report: Report, clip: str, truth: str | None, stop: threading.Event) -> Updates:
         """The result, once a browser can play the clip."""
+
+        def go_on(done: int, total: int) -> None:
+            if stop.is_set():
+                raise Cancelled
+
         try:
-            video = display_clip(clip, self.proxies)
+            video = display_clip(clip, self.proxies, go_on)
+        except Cancelled:
+            return self.back(CANCELLED)
         except DeepLocError as error:
             return self.fail(str(error))
         except Exception:

@@ -37,7 +37,7 @@ class ClipAnnotation:
     of the other two. `labels`: streams that a clip-level label calls forged or authentic, for files
     that name a clip forged without saying when; streams not in it follow from their segments.
     `families`: the generator family by stream, where the file tells. `original`: the authentic clip
-    that this one was made from.
+    that this one was made from. `split`: train, dev or test (a file's "val" is dev).
     """
 
     file: str
@@ -163,7 +163,7 @@ def _clip(
     return ClipAnnotation(
         file=row["file"],
         segments=_with_union(segments),
-        split=row.get("split"),
+        split="dev" if row.get("split") == "val" else row.get("split"),
         duration_s=_duration(row),
         original=row.get("original"),
         identity=None if row.get("identity") is None else str(row["identity"]),

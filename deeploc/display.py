@@ -6,9 +6,10 @@ Nothing here knows about the viewer, nor are proxies ever analysed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -35,18 +36,20 @@ AUDIO_CODECS = {
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".webm": "webm"}
 
 
-def display_clip(path: str | Path, folder: str | Path) -> Path:
+def display_clip(
+    path: str | Path, folder: str | Path, progress: Callable[[int, int], None] = lambda *_: None
+) -> Path:
     """The file itself where browsers play it on our time zero, else a proxy of it in `folder`.
 
     A proxy is an H.264/AAC mp4, upright, at most 1280 pixels wide, whose frames have the same times
-    as the source's `Clip.pts_s`. A proxy that is there already is used again. Raises what
-    `open_clip` raises.
+    as the source's `Clip.pts_s`. A proxy that is there already is used again. `progress(done,
+    total)` counts its frames, and may raise to give up. Raises what `open_clip` raises.
     """
     path = Path(path)
     clip = open_clip(path)
     if plays_in_browser(clip):
         return path
-    return write_proxy(clip, Path(folder))
+    return write_proxy(clip, Path(folder), progress)
 
 
 def plays_in_browser(clip: Clip) -> bool:
@@ -65,7 +68,7 @@ def plays_in_browser(clip: Clip) -> bool:
         )
 
 
-def write_proxy(clip: Clip, folder: Path) -> Path:
+def write_proxy(clip: Clip, folder: Path, progress: Callable[[int, int], None]) -> Path:
     """Writes the proxy of an opened clip into `folder`, unless it's there, and returns its path."""
     stat = clip.path.stat()
     key = f"{clip.path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
@@ -74,39 +77,39 @@ def write_proxy(clip: Clip, folder: Path) -> Path:
     if target.exists():
         return target
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_suffix(".part")
-    _transcode(clip, unfinished)
-    return unfinished.replace(target)
+    with TemporaryDirectory(dir=folder) as unfinished:
+        _transcode(clip, Path(unfinished) / name, progress)
+        return (Path(unfinished) / name).replace(target)
 
 
-def _transcode(clip: Clip, target: Path) -> None:
+def _transcode(clip: Clip, target: Path, progress: Callable[[int, int], None]) -> None:
     width, height = clip.info.width, clip.info.height
     if width > WIDEST:
         width, height = WIDEST, round(height * WIDEST / width)
     has_audio = clip.audio is not None
-    writer = Mp4Writer(
+    sound = _gapless(clip) if has_audio else iter(())
+    ends_s = np.append(clip.pts_s[1:], clip.info.duration_s)
+    with Mp4Writer(
         target,
         (width // 2 * 2, height // 2 * 2),
         TIME_BASE,
         Fraction(clip.info.fps).limit_denominator(1001),
         SOUND_RATE_HZ if has_audio else None,
         {"crf": "21", "preset": "veryfast", "g": "30", "bf": "0"},
-    )
-    sound = _gapless(clip) if has_audio else iter(())
-    ends_s = np.append(clip.pts_s[1:], clip.info.duration_s)
-    for frame in source_frames(clip.path, clip.zero_s):
-        index = min(int(np.searchsorted(ends_s, frame.start_s, "right")), len(ends_s) - 1)
-        length_s = max(ends_s[index] - frame.start_s, 0.001)
-        pts, duration = (round(seconds / TIME_BASE) for seconds in (frame.start_s, length_s))
-        writer.picture(frame.upright(writer.width, writer.height), pts, duration)
-        while has_audio and writer.written_samples < frame.start_s * SOUND_RATE_HZ:
-            samples = next(sound, None)
-            if samples is None:
-                break
+    ) as writer:
+        for frame in source_frames(clip.path, clip.zero_s):
+            index = min(int(np.searchsorted(ends_s, frame.start_s, "right")), len(ends_s) - 1)
+            progress(index, len(ends_s))
+            length_s = max(ends_s[index] - frame.start_s, 0.001)
+            pts, duration = (round(seconds / TIME_BASE) for seconds in (frame.start_s, length_s))
+            writer.picture(frame.upright(writer.width, writer.height), pts, duration)
+            while has_audio and writer.written_samples < frame.start_s * SOUND_RATE_HZ:
+                samples = next(sound, None)
+                if samples is None:
+                    break
+                writer.sound(samples)
+        for samples in sound:
             writer.sound(samples)
-    for samples in sound:
-        writer.sound(samples)
-    writer.close()
 
 
 def _gapless(clip: Clip) -> Iterator[np.ndarray]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from deeploc.decode import (
     source_frames,
     video_stream,
 )
-from deeploc.errors import ClipTooLong, ClipTooShort, UnreadableMedia
+from deeploc.errors import ClipTooLong, ClipTooShort, DeepLocError, UnreadableMedia
 from deeploc.timeline import FrameGrid, Segment, Timeline
 
 VIDEO_RATE_HZ = 25.0
@@ -109,9 +109,13 @@ class _Scan:
     missing_s: float  # how much of what the header promises isn't there
 
 
-def probe(path: str | Path) -> MediaInfo:
-    """Reads what a file is, without decoding it. Raises `UnreadableMedia` or `NoVideo`."""
-    return _scan(Path(path)).info
+@dataclass(frozen=True, eq=False)
+class _Sound:
+    """See `Clip`. `end_s`: where the file's sound ends, be it after the picture."""
+
+    audio: np.ndarray | None = None
+    heard: Timeline = field(default_factory=Timeline)
+    end_s: float = 0.0
 
 
 def open_clip(path: str | Path) -> Clip:
@@ -126,15 +130,15 @@ def open_clip(path: str | Path) -> Clip:
     _check_length(info)
     n_frames = int(np.ceil((info.duration_s - JITTER_S) * VIDEO_RATE_HZ))
     grid = FrameGrid(VIDEO_RATE_HZ, n_frames)
-    audio, heard = _read_sound(path, scan.zero_s, grid) if info.has_audio else (None, Timeline())
+    sound = _read_sound(path, scan.zero_s, grid) if info.has_audio else _Sound()
     return Clip(
         path=path,
-        info=replace(info, has_audio=audio is not None),
+        info=replace(info, has_audio=sound.audio is not None),
         grid=grid,
         pts_s=scan.pts_s,
-        audio=audio,
-        heard=heard,
-        warnings=tuple(_warnings(scan, grid, audio, heard)),
+        audio=sound.audio,
+        heard=sound.heard,
+        warnings=tuple(_warnings(scan, grid, sound)),
         zero_s=scan.zero_s,
     )
 
@@ -145,7 +149,7 @@ def _check_length(info: MediaInfo) -> None:
         raise ClipTooShort(
             f"{info.name} lasts {info.duration_s:.2f} s. Use a clip of at least {shortest_s:.2f} s."
         )
-    limit_minutes = float(os.environ.get("DEEPLOC_MAX_MINUTES", "30"))
+    limit_minutes = _max_minutes()
     if info.duration_s > limit_minutes * 60:
         raise ClipTooLong(
             f"{info.name} lasts {info.duration_s / 60:.1f} minutes; the limit is "
@@ -153,9 +157,15 @@ def _check_length(info: MediaInfo) -> None:
         )
 
 
-def _warnings(
-    scan: _Scan, grid: FrameGrid, audio: np.ndarray | None, heard: Timeline
-) -> Iterator[str]:
+def _max_minutes() -> float:
+    given = os.environ.get("DEEPLOC_MAX_MINUTES", "30")
+    try:
+        return float(given)
+    except ValueError:
+        raise DeepLocError(f"DEEPLOC_MAX_MINUTES is '{given}'. Set it to a number.") from None
+
+
+def _warnings(scan: _Scan, grid: FrameGrid, sound: _Sound) -> Iterator[str]:
     duration_s = scan.info.duration_s
     if scan.missing_s > 0.2:
         yield (
@@ -164,26 +174,31 @@ def _warnings(
         )
     if scan.pts_s[0] > 1 / VIDEO_RATE_HZ:
         yield f"The picture starts {scan.pts_s[0]:.2f} s after the sound."
-    if audio is None:
+    if sound.audio is None:
         which = "The sound can't be decoded" if scan.info.has_audio else "The clip has no sound"
         yield f"{which}: only the picture can be examined."
-    elif heard.duration < grid.duration - 0.2:
-        yield f"Only {heard.duration:.1f} s of the {grid.duration:.1f} s have sound."
+    elif sound.heard.duration < grid.duration - 0.2:
+        yield f"Only {sound.heard.duration:.1f} s of the {grid.duration:.1f} s have sound."
+    if sound.end_s > grid.duration + 0.5:
+        yield (
+            f"The sound lasts {sound.end_s - grid.duration:.1f} s longer than the picture; "
+            "that part was not examined."
+        )
 
 
-def _read_sound(path: Path, zero_s: float, grid: FrameGrid) -> tuple[np.ndarray | None, Timeline]:
-    """The sound on the grid, `(S,) float32`, and where there is any; None where nothing decodes."""
+def _read_sound(path: Path, zero_s: float, grid: FrameGrid) -> _Sound:
+    """The sound on the grid; nothing where nothing decodes."""
     audio = np.zeros(round(grid.duration * AUDIO_RATE_HZ), np.float32)
     heard: list[Segment] = []
-    decoded = False
+    last = None
     for start, samples in sound_chunks(path, zero_s, AUDIO_RATE_HZ):
-        decoded = True
-        begin, end = max(start, 0), min(start + len(samples), len(audio))
+        last = start + len(samples)
+        begin, end = max(start, 0), min(last, len(audio))
         if begin >= end:
             continue
         audio[begin:end] = samples[begin - start : end - start]
         heard.append(Segment(begin / AUDIO_RATE_HZ, end / AUDIO_RATE_HZ))
-    return (audio, Timeline.of(heard)) if decoded else (None, Timeline())
+    return _Sound() if last is None else _Sound(audio, Timeline.of(heard), last / AUDIO_RATE_HZ)
 
 
 def _scan(path: Path) -> _Scan:
@@ -214,7 +229,8 @@ def _scan(path: Path) -> _Scan:
 class Mp4Writer:
     """Streams pictures and sound into an mp4: H.264 yuv420p, AAC mono, index first.
 
-    The same calls give the same bytes. Sides are cropped to even numbers.
+    A context manager: leaving it finishes the file, unless an exception does. The same calls give
+    the same bytes. Sides are cropped to even numbers.
     """
 
     def __init__(
@@ -268,11 +284,15 @@ class Mp4Writer:
         self.written_samples += len(samples)
         self.container.mux(self.audio.encode(frame))
 
-    def close(self) -> None:
-        self._mux_pictures(self.video.encode(None))
-        if self.audio is not None:
-            self.container.mux(self.audio.encode(None))
-        self.container.close()
+    def __enter__(self) -> Mp4Writer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *details: object) -> None:
+        with self.container:
+            if kind is None:
+                self._mux_pictures(self.video.encode(None))
+                if self.audio is not None:
+                    self.container.mux(self.audio.encode(None))
 
 
 def write_clip(
@@ -295,15 +315,16 @@ def write_clip(
     size = (picture.shape[1], picture.shape[0])
     # x264's macroblock tree differs from run to run on processors with AVX-512
     options = {"crf": str(crf), "preset": "veryfast", "mbtree": "0"}
-    writer = Mp4Writer(Path(path), size, 1 / rate, rate, audio_rate_hz, options, audio_bitrate)
     index = 0
-    while picture is not None:
-        writer.picture(picture, index, 1)
+    with Mp4Writer(
+        Path(path), size, 1 / rate, rate, audio_rate_hz, options, audio_bitrate
+    ) as writer:
+        while picture is not None:
+            writer.picture(picture, index, 1)
+            if audio is not None:
+                begin, end = (round(n * AUDIO_RATE_HZ / rate) for n in (index, index + 1))
+                writer.sound(audio[begin:end])
+            picture = next(frames, None)
+            index += 1
         if audio is not None:
-            begin, end = (round(n * AUDIO_RATE_HZ / rate) for n in (index, index + 1))
-            writer.sound(audio[begin:end])
-        picture = next(frames, None)
-        index += 1
-    if audio is not None:
-        writer.sound(audio[round(index * AUDIO_RATE_HZ / rate) :])
-    writer.close()
+            writer.sound(audio[round(index * AUDIO_RATE_HZ / rate) :])

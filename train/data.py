@@ -19,6 +19,7 @@ from deeploc.annotations import ClipAnnotation, read_annotations
 from deeploc.sound import MEL_PER_STEP
 
 METADATA = "metadata.json"
+PATIENCE = 1000
 
 
 @dataclass(frozen=True)
@@ -111,14 +112,17 @@ class AuthenticWindows(IterableDataset):
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         rng = np.random.default_rng(self.seed)
         names = sorted(self.people)
-        while True:
+        vain = 0
+        while vain < PATIENCE:
             clips = self.people[names[rng.integers(len(names))]]
             clip = clips[rng.integers(len(clips))].tensors
             known = np.convolve(clip.seen & clip.heard, np.ones(self.length), "valid")
             starts = np.flatnonzero(known > self.length - 0.5)
+            vain = 0 if len(starts) else vain + 1
             for start in rng.choice(starts, min(self.per_clip, len(starts)), replace=False):
                 faces = clip.faces[start : start + self.length]
                 if rng.random() < 0.5:
                     faces = faces[:, :, ::-1]
                 rows = slice(MEL_PER_STEP * start, MEL_PER_STEP * (start + self.length))
                 yield torch.from_numpy(faces.copy()), torch.from_numpy(clip.mel[rows].copy())
+        raise ValueError(f"no authentic clip has {self.length} steps on end with face and sound")

@@ -50,7 +50,7 @@ def chance(files: list[str], like: Scores) -> Scores:
 
 
 def evaluate_stream(samples: list[Sample], scores: Scores, stream: Stream) -> dict[str, float]:
-    """AP, AR and AUC of one stream over all clips, authentic ones included.
+    """AP, AR and AUC of one stream over all clips, authentic ones included; NaN: undefined here.
 
     A clip counts as forged if that stream of it is. `frame AUC inside` pools forged clips only.
     """
@@ -161,7 +161,7 @@ def table(result: dict) -> str:
     lines = ["| method | stream | " + " | ".join(frame.columns) + " |"]
     lines.append("|---" * (len(frame.columns) + 2) + "|")
     for (name, stream), values in frame.iterrows():
-        cells = " | ".join(f"{100 * value:.1f}" for value in values)
+        cells = " | ".join("-" if pd.isna(v) else f"{100 * v:.1f}" for v in values)
         lines.append(f"| {name} | {stream} | {cells} |")
     protocol = result["protocol"]
     lines.append("")
@@ -194,7 +194,8 @@ def main(arguments: list[str] | None = None) -> None:
     evidence = measure_samples(args.checkpoint, samples, folder, args.workers)
     result = evaluate(args.checkpoint, samples, evidence, dict(args.beside))
     result["protocol"]["split"] = args.split
-    (args.checkpoint / METRICS).write_text(json.dumps(result, indent=1) + "\n")
+    plain = json.loads(json.dumps(result), parse_constant=lambda nan: None)
+    (args.checkpoint / METRICS).write_text(json.dumps(plain, indent=1) + "\n")
     print(table(result))
 
 

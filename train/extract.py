@@ -54,6 +54,8 @@ def _work(file: str, corpus: Path, cache: Path, size: int) -> str | None:
         extract_clip(corpus / file, _detector(), size).save(target)
     except DeepLocError as error:
         return f"{file}: {error}"
+    except Exception as error:  # one clip never stops a corpus
+        return f"{file}: {error!r}"
     return None
 
 

@@ -101,7 +101,8 @@ def build(plan: Plan, workers: int) -> list[dict[str, Any]]:
     with journal.open("a") as log:
         for chunk, records in tqdm(_forged(plan, left, workers), total=len(left), unit="chunk"):
             done[chunk.number] = records
-            log.write(json.dumps({"chunk": chunk.number, "records": records}) + "\n")
+            entry = {"chunk": chunk.number, "unseen": plan.unseen, "records": records}
+            log.write(json.dumps(entry) + "\n")
             log.flush()
     everything = [record for number in sorted(done) for record in done[number]]
     (out / "metadata.json").write_text(json.dumps(everything, indent=1))
@@ -132,7 +133,8 @@ def _attempt(plan: Plan, chunk: Chunk) -> list[dict[str, Any]]:
 
 
 def _finished(journal: Path, plan: Plan) -> dict[int, list[dict[str, Any]]]:
-    """Chunks that an earlier run with the same seed and clips made, and whose files are there."""
+    """Chunks that an earlier run made of the same clips, seed and unseen families, and whose files
+    are there."""
     if not journal.exists():
         return {}
     chunks = {chunk.number: chunk for chunk in plan.chunks}
@@ -140,7 +142,9 @@ def _finished(journal: Path, plan: Plan) -> dict[int, list[dict[str, Any]]]:
     for line in journal.read_text().splitlines():
         entry = json.loads(line)
         chunk, records = chunks.get(entry["chunk"]), entry["records"]
-        if chunk and records and all(_is_of(record, plan, chunk) for record in records):
+        if not chunk or not records or entry["unseen"] != list(plan.unseen):
+            continue
+        if all(_is_of(record, plan, chunk) for record in records):
             done[chunk.number] = records
     return done
 

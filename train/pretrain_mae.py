@@ -82,8 +82,14 @@ def main(arguments: list[str] | None = None) -> None:
     args.run.mkdir(parents=True, exist_ok=True)
     state_path, log_path = args.run / "mae_state.pt", args.run / "mae_log.jsonl"
     done, best = 0, float("inf")
+    recipe = {key: getattr(args, key) for key in ("steps", "batch", "lr", "seed", "tiny")}
     if state_path.exists():
         state = torch.load(state_path, map_location=device, weights_only=True)
+        if state["recipe"] != recipe:
+            raise SystemExit(
+                f"{args.run} was begun with other settings: {state['recipe']}. "
+                "Repeat them to resume, or choose another folder."
+            )
         mae.load_state_dict(state["mae"])
         optimizer.load_state_dict(state["optimizer"])
         schedule.load_state_dict(state["schedule"])
@@ -120,6 +126,7 @@ def main(arguments: list[str] | None = None) -> None:
                 "done": done,
                 "best": best,
                 "scales": scales,
+                "recipe": recipe,
             }
             torch.save(state, state_path.with_suffix(".part"))
             state_path.with_suffix(".part").rename(state_path)

@@ -2,14 +2,16 @@ import logging
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from app.handlers import Handlers
 from app.runs import Failure, Progress, Stopped, remaining, run
-from app.text import BROKEN, STAGES
+from app.text import BROKEN, CANCELLED, STAGES
 from app.truth import find_truth
 from deeploc.report import Report
 from tests.app.canned import NO_FACE, CannedLocalizer, write_moving_clip
+from tests.clips import write_av
 
 TRUTH = "file,start_s,end_s,stream\n{},1.0,2.0,visual\nother.mp4,,,\n"
 
@@ -77,6 +79,15 @@ def test_the_result_shows_viewer_and_keeps_the_report(handlers, clip):
     assert isinstance(last["report"][0], Report)
 
 
+def test_cancel_while_a_proxy_is_made(handlers, tmp_path):
+    path = write_av(tmp_path / "clip.mkv", np.arange(250) / 25)
+    states = handlers.analyse(str(path), None, None, "visitor")
+    while "Preparing" not in next(states)["progress"]:
+        pass
+    handlers.cancel("visitor")
+    assert next(states)["start_note"]["value"] == CANCELLED
+
+
 def test_several_faces_offer_a_picker(handlers, clip, tmp_path):
     two = tmp_path / "two.mp4"
     two.write_bytes(clip.read_bytes())
@@ -94,7 +105,7 @@ def test_a_failure_keeps_the_start_open(handlers):
 
 
 def test_a_clip_that_cannot_be_shown_is_a_calm_failure(handlers, tmp_path, monkeypatch, caplog):
-    def refuse(clip, folder):
+    def refuse(clip, folder, progress):
         raise RuntimeError("encoder gone")
 
     monkeypatch.setattr("app.handlers.display_clip", refuse)

@@ -1,6 +1,7 @@
 """The three training commands at their smallest, on made-up tensors."""
 
 import json
+from unittest.mock import DEFAULT, Mock
 
 import numpy as np
 import pytest
@@ -59,7 +60,14 @@ def run(cache, tmp_path_factory):
     """Pretraining, killed and resumed, then discovery, then evaluation."""
     folder = tmp_path_factory.mktemp("run")
     common = ["--batch", "8", "--every", "10", "--validation-batches", "1", "--tiny"]
-    pretrain_mae.main([str(cache), str(folder), "--steps", "60", *common])
+    pretraining = [str(cache), str(folder), "--steps", "60", *common]
+    with pytest.MonkeyPatch.context() as patch:
+        validate, killed = pretrain_mae.validate, KeyboardInterrupt
+        outcomes = Mock(side_effect=[DEFAULT, DEFAULT, killed], wraps=validate)
+        patch.setattr(pretrain_mae, "validate", outcomes)
+        with pytest.raises(killed):
+            pretrain_mae.main(pretraining)
+    pretrain_mae.main(pretraining)
     train_fdn.main([str(cache), str(folder), "--epochs", "30", "--batch", "6"])
     evaluate.main([str(folder / "model"), str(cache)])
     return folder
@@ -67,6 +75,7 @@ def run(cache, tmp_path_factory):
 
 def test_pretraining_lowers_the_validation_loss(run):
     log = [json.loads(line) for line in (run / "mae_log.jsonl").read_text().splitlines()]
+    assert [entry["step"] for entry in log] == [10, 20, 30, 40, 50, 60]
     assert log[-1]["miss"] + log[-1]["surprise"] < 0.8 * (log[0]["miss"] + log[0]["surprise"])
 
 
@@ -74,6 +83,11 @@ def test_a_finished_pretraining_resumes_as_finished(run, cache):
     before = (run / "mae_log.jsonl").read_text()
     pretrain_mae.main([str(cache), str(run), "--steps", "60", "--batch", "8", "--tiny"])
     assert (run / "mae_log.jsonl").read_text() == before
+
+
+def test_resuming_with_other_settings_is_refused(run, cache):
+    with pytest.raises(SystemExit, match="other settings"):
+        pretrain_mae.main([str(cache), str(run), "--steps", "70", "--batch", "8", "--tiny"])
 
 
 def test_mae_alone_gives_no_verdict(run):
@@ -107,6 +121,12 @@ def test_only_clips_labelled_authentic_are_reconstructed(cache):
     assert used.isdisjoint(sample.annotation.file for sample in forged)
     with pytest.raises(AssertionError):
         AuthenticWindows(forged, 16, seed=0)
+
+
+def test_clips_without_a_window_end_with_a_sentence(cache):
+    windows = AuthenticWindows(load_cache(cache, "train"), STEPS + 1, seed=0)
+    with pytest.raises(ValueError, match="76 steps on end"):
+        next(iter(windows))
 
 
 def test_same_seed_same_windows(cache):

@@ -91,6 +91,11 @@ def test_lavdf_label_without_periods_stays_forged(tmp_path):
     assert not clip.segments["fused"]
 
 
+def test_avdeepfake1m_calls_dev_val(tmp_path):
+    (clip,) = read(tmp_path, [avdf(split="val")])
+    assert clip.split == "dev"
+
+
 def test_avdeepfake1m(tmp_path):
     (clip,) = read(tmp_path, [avdf()])
     assert clip.modify_visual and clip.modify_audio
