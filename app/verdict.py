@@ -28,6 +28,8 @@ def false_alarm_rate(report: Report) -> str:
     calibration = report.calibration
     if not calibration.clips:
         return "This model was never calibrated: its scores mean nothing yet."
+    if report.video_score is None:
+        return "Too little could be scored for a verdict."
     level = "strong" if report.verdict == STRONG else "some"
     share = calibration.false_alarms.get(level)
     if share is None:
@@ -39,25 +41,26 @@ def false_alarm_rate(report: Report) -> str:
 
 
 def _facts(report: Report) -> list[tuple[str, str]]:
-    duration = report.media.duration_s
     forged = Timeline.of(item.segment for item in report.timeline).duration
     count = len(report.timeline)
-    intervals = "1 interval" if count == 1 else f"{count} intervals"
-    score = "none" if report.video_score is None else f"{report.video_score:.2f}"
+    found = [
+        ("Flagged as forged", f"{forged:.1f} s of {report.media.duration_s:.1f} s"),
+        ("Found", "1 interval" if count == 1 else f"{count} intervals"),
+        ("Clip score", f"{report.video_score or 0:.2f}"),
+    ]
     return [
-        ("Flagged as forged", f"{forged:.1f} s of {duration:.1f} s"),
-        ("Found", intervals),
-        ("Scored", f"{scored_share(report):.0%} of the clip"),
-        ("Clip score", score),
+        *(found if report.video_score is not None else []),
+        ("Scored", ", ".join(f"{name} {share:.0%}" for name, share in scored_shares(report))),
         ("Work", f"{report.timing.seconds_per_second:.2f} s per second"),
     ]
 
 
-def scored_share(report: Report) -> float:
-    """Share of the clip's steps with a fused forgery score (else of any forgery score), 0..1."""
-    curves = [item for item in report.scores if item.kind == "forgery"]
-    fused = [item for item in curves if item.stream == "fused"] or curves
-    return float(fused[0].scored.mean()) if fused and len(fused[0].values) else 0.0
+def scored_shares(report: Report) -> list[tuple[str, float]]:
+    """Share of the clip's steps, 0..1, with a forgery score of the picture and of the sound."""
+    shares = {
+        item.stream: float(item.scored.mean()) for item in report.scores if item.kind == "forgery"
+    }
+    return [("picture", shares.get("visual", 0.0)), ("sound", shares.get("audio", 0.0))]
 
 
 def _model(report: Report) -> str:

@@ -5,6 +5,7 @@ import { MARGIN, place } from "./scale.js";
 
 const STREAM_LABELS = { visual: "picture", audio: "sound", fused: "both" };
 const DASHES = { visual: "solid", audio: "dash", fused: "solid" };
+const LABEL_SHARE = 0.15;  // of a row's height
 let loading = null;
 
 // plotly.js is a plain script. Our own reference is kept: other components may replace the global.
@@ -92,6 +93,7 @@ export class Chart {
         const marks = (row.marks ?? []).map((y, index) => line(y, ["p50", "p95", "p99"][index], ["dot", "dash", "solid"][index]));
         const lines = row.threshold ? [line(row.threshold, "flag", "dash")] : marks.slice(1);
         const top = row.top;
+        const crowded = lines.length > 1 && lines[1].y - lines[0].y < LABEL_SHARE * top;
         const bands = this.payload.intervals.map(({ start, end }) => ({ type: "rect", xref: "x", yref: "paper",
             x0: start, x1: end, y0: 0, y1: 1, layer: "below", line: { width: 0 }, fillcolor: colour("band") }));
         const authentic = row.marks ? [{ type: "rect", xref: "paper", yref: "y", x0: 0, x1: 1, y0: 0, y1: row.marks[1],
@@ -106,8 +108,8 @@ export class Chart {
             yaxis: { range: [0, top], fixedrange: true, nticks: 4, gridcolor: colour("grid"), zeroline: false },
             shapes: [...authentic, ...bands, ...lines.map(({ y, dash }) => ({ type: "line", xref: "paper", yref: "y",
                 x0: 0, x1: 1, y0: y, y1: y, line: { color: colour("quiet"), width: 1, dash } }))],
-            annotations: lines.map(({ y, label }) => ({ xref: "paper", yref: "y", x: 1, y, text: label, xanchor: "left",
-                xshift: 4, showarrow: false, font })),
+            annotations: lines.map(({ y, label }, index) => ({ xref: "paper", yref: "y", x: 1, y, text: label, xanchor: "left",
+                yanchor: crowded ? ["top", "bottom"][index] : "middle", xshift: 4, showarrow: false, font })),
         };
     }
 

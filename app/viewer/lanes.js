@@ -14,7 +14,7 @@ export class Lanes {
             type: "button", class: `dl-block dl-${kind}`, "data-start": span.start,
             "aria-label": `${name}, ${STREAM_NAMES[span.letter]}, from ${clockText(span.start)} to ${clockText(span.end)}`,
             onclick: (event) => { event.stopPropagation(); seek(span.start); },
-        }, make("span", { text: span.score === undefined ? span.letter : `${span.letter} ${span.score.toFixed(2)}` })), { span });
+        }, make("span", { text: span.letter }), span.score === undefined ? null : make("small", { text: span.score.toFixed(2) })), { span });
         const predicted = payload.intervals.map(block("predicted", "Predicted interval"));
         const truth = (payload.truth ?? []).map(block("truth", "Ground truth"));
         this.scale = scale;

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from app.verdict import headline, scored_share
+from app.verdict import headline, scored_shares
 from app.viewer.payload import NO_HEAT, heat_scale, to_payload, truth_spans
-from deeploc.calibration import NONE, UNTRAINED, Calibration
+from deeploc.calibration import NONE, NOT_ENOUGH, UNTRAINED, Calibration
 from deeploc.timeline import Segment, Timeline
 from tests.app.canned import GRID, canned_report
 
@@ -91,6 +91,15 @@ def test_a_quiet_clip_is_not_called_authentic():
     assert words["note"] == "Absence of evidence is not proof of authenticity."
 
 
-def test_share_of_scored_steps():
-    assert scored_share(canned_report()) == 0.9
-    assert scored_share(replace(canned_report(), scores=())) == 0.0
+def test_too_little_to_judge_claims_no_number():
+    words = headline(
+        replace(canned_report(), verdict=NOT_ENOUGH, video_score=None, timeline=(), proposals=())
+    )
+    assert words["level"] == 0
+    assert [fact["label"] for fact in words["facts"]] == ["Scored", "Work"]
+    assert "%" not in words["rate"]
+
+
+def test_scored_share_of_each_stream():
+    assert scored_shares(canned_report()) == [("picture", 0.9), ("sound", 1.0)]
+    assert scored_shares(replace(canned_report(), scores=())) == [("picture", 0.0), ("sound", 0.0)]
