@@ -22,7 +22,9 @@ export function intervalTable(payload, clock) {
     const table = make("table", {},
         make("thead", {}, make("tr", {}, ...COLUMNS.map((text) => make("th", { text, scope: "col" })))),
         make("tbody", {}, ...rows));
-    const none = make("p", { class: "dl-none", text: "No interval reaches the level at which DeepLoc flags one." });
+    const judged = payload.report.video_score !== null;
+    const none = make("p", { class: "dl-none", text: judged ? "No interval reaches the level at which DeepLoc flags one."
+        : "Nothing is flagged where there is no verdict; the scores below are only for looking." });
     return make("section", { class: "dl-table", "aria-label": "Flagged intervals" },
         make("div", { class: "dl-table-head" }, make("h3", { text: "Flagged intervals" }), ...downloads(payload)),
         rows.length ? make("div", { class: "dl-scroll" }, table) : none,
