@@ -70,3 +70,16 @@ def test_a_verdict_and_its_intervals_agree(reports):
     for report in reports.values():
         assert report.verdict in (NONE, SOME, STRONG)
         assert (report.verdict == NONE) == (not report.timeline)
+
+
+@pytest.mark.parametrize(("example", "stream"), [("picture.mp4", "visual"), ("sound.mp4", "audio")])
+def test_the_strongest_proposal_of_the_forged_stream_meets_the_truth(reports, example, stream):
+    (truth,) = (row for row in read_annotations(EXAMPLES / "truth.csv") if row.file == example)
+    (forged,) = truth.segments[stream]
+    best = next(item for item in reports[example].proposals if item.stream == stream)
+    assert best.segment.iou(forged) > 0.5
+
+
+def test_the_examples_get_the_verdicts_that_the_readme_tells(reports):
+    verdicts = {name: report.verdict for name, report in reports.items()}
+    assert verdicts == {"authentic.mp4": NONE, "picture.mp4": STRONG, "sound.mp4": NONE}
