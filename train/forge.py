@@ -2,6 +2,10 @@
 
     python -m train.forge --authentic clips/ --out corpus/
 
+`--splice` makes another corpus, for validation and testing only: stretches of real generators'
+output, as the manifest lists it, cut into the authentic clips (`forge_splice`). Whoever is in it
+is left out of every training split.
+
 Authentic and forged clips leave through the same chain: decoded to 25 Hz and 16 kHz, at most 360
 pixels high, one loudness and one quality for all clips of a chunk. What is forged, and how, is in
 `metadata.json`. One chunk at a time is forged by `forge_chunk`.
@@ -12,9 +16,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import zlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import zip_longest
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -27,11 +33,16 @@ from deeploc.errors import DeepLocError
 from deeploc.media import VIDEO_RATE_HZ, open_clip
 from train import forge_picture, forge_sound, forge_speech
 from train.forge_chunk import Chunk, Plan, forge_chunk, source_of
+from train.forge_splice import has_generators, list_splices, splice_chunk
 
 SUFFIXES = {".mp4", ".mov", ".webm", ".mkv", ".avi", ".mpg", ".m4v"}
 SPLITS = ("train", "dev", "test")
 HELD_OUT_SHARE = 0.2
 MIN_CHUNK_S = 2.5
+
+
+def read_manifest(manifest: Path) -> pd.DataFrame:
+    return pd.read_csv(manifest, dtype=str, keep_default_na=False)
 
 
 def list_clips(authentic: Path, manifest: Path | None) -> list[tuple[Path, str]]:
@@ -41,7 +52,7 @@ def list_clips(authentic: Path, manifest: Path | None) -> list[tuple[Path, str]]
     parent folder, or from the file name for files that lie directly in `authentic`.
     """
     if manifest is not None:
-        table = pd.read_csv(manifest, dtype=str, keep_default_na=False)
+        table = read_manifest(manifest)
         known = table[
             (table.label == "authentic") & table.has_audio.str.startswith(("1", "T", "t"))
         ]
@@ -56,17 +67,36 @@ def list_clips(authentic: Path, manifest: Path | None) -> list[tuple[Path, str]]
     ]
 
 
-def split_identities(identities: list[str], seed: int) -> dict[str, str]:
-    """Identity -> train, dev or test (60, 20, 20 %), shuffled by the seed."""
-    shuffled = np.random.default_rng(seed).permutation(sorted(set(identities))).tolist()
-    held_out = max(1, round(HELD_OUT_SHARE * len(shuffled))) if len(shuffled) > 2 else 0
-    names = ["test"] * held_out + ["dev"] * held_out
-    names += ["train"] * (len(shuffled) - len(names))
-    return dict(zip(shuffled, names, strict=True))
+def split_identities(
+    identities: Iterable[str], seed: int, held_out: Collection[str] = ()
+) -> dict[str, str]:
+    """Identity -> train, dev or test (60, 20, 20 %), shuffled by the seed.
+
+    Those in `held_out` are never trained on: half of them are tested, whoever else is there.
+    """
+    everybody = sorted(set(identities))
+    splits = {
+        identity: "test" if zlib.crc32(f"{seed} {identity}".encode()) % 2 else "dev"
+        for identity in everybody
+        if identity in held_out
+    }
+    left = [identity for identity in everybody if identity not in splits]
+    share = max(1, round(HELD_OUT_SHARE * len(everybody))) if len(everybody) > 2 else 0
+    names = [
+        split
+        for split in ("test", "dev")
+        for _ in range(share - list(splits.values()).count(split))
+    ]
+    shuffled = np.random.default_rng(seed).permutation(left).tolist()
+    return splits | dict(zip_longest(shuffled, names[: len(left)], fillvalue="train"))
 
 
 def cut_chunks(
-    clips: list[tuple[Path, str]], seed: int, clip_seconds: float, per_identity: int
+    clips: list[tuple[Path, str]],
+    seed: int,
+    clip_seconds: float,
+    per_identity: int,
+    held_out: Collection[str] = (),
 ) -> list[Chunk]:
     """Chunks of at least 2.5 s, at most `per_identity` of them for anybody, in a fixed order."""
     pieces: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
@@ -80,7 +110,7 @@ def cut_chunks(
             continue
         for start in range(0, n_frames - shortest + 1, longest):
             pieces[identity].append((str(path), start, min(start + longest, n_frames)))
-    splits = split_identities(list(pieces), seed)
+    splits = split_identities(pieces, seed, held_out)
     chosen: list[tuple[str, str, str, int, int]] = []
     for identity in sorted(pieces):
         order = np.random.default_rng([seed, len(chosen)]).permutation(len(pieces[identity]))
@@ -126,7 +156,7 @@ def _forged(
 
 def _attempt(plan: Plan, chunk: Chunk) -> list[dict[str, Any]]:
     try:
-        return forge_chunk(plan, chunk)
+        return splice_chunk(plan, chunk) if chunk.fakes else forge_chunk(plan, chunk)
     except (DeepLocError, ValueError, OSError) as error:
         tqdm.write(f"skipped {Path(chunk.path).name} ({chunk.identity}): {error}")
         return []
@@ -156,8 +186,16 @@ def _is_of(record: dict[str, Any], plan: Plan, chunk: Chunk) -> bool:
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m train.forge", description=__doc__)
-    parser.add_argument("--authentic", type=Path, required=True, help="folder of talking clips")
-    parser.add_argument("--manifest", type=Path, help="CSV: path, label, identity, has_audio")
+    parser.add_argument("--authentic", type=Path, help="folder of talking clips")
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        help="CSV: path, label, identity, has_audio; for generators' output also modified, "
+        "generator, pair, segments",
+    )
+    parser.add_argument(
+        "--splice", action="store_true", help="cut real generators' output into its originals"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the corpus")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--clip-seconds", type=float, default=7.0)
@@ -176,8 +214,19 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
     if not forge_speech.has_tts():
         print("espeak-ng is not installed: no forgery of the family 'tts' will be made.")
-    clips = list_clips(options.authentic, options.manifest)
-    chunks = cut_chunks(clips, options.seed, options.clip_seconds, options.per_identity)
+    table = None if options.manifest is None else read_manifest(options.manifest)
+    held_out = set() if table is None else has_generators(table)
+    if options.splice:
+        if table is None:
+            raise SystemExit("--splice needs --manifest: it tells which clip was made from which.")
+        splits = split_identities(table.identity, options.seed, held_out)
+        chunks = list_splices(table, options.manifest.parent, splits)
+    else:
+        if options.authentic is None:
+            raise SystemExit("--authentic is missing: the folder of authentic talking clips.")
+        clips = list_clips(options.authentic, options.manifest)
+        length, most = options.clip_seconds, options.per_identity
+        chunks = cut_chunks(clips, options.seed, length, most, held_out)
     if not chunks:
         raise SystemExit(f"{options.authentic} holds no clip of {MIN_CHUNK_S} s or more to forge.")
     plan = Plan(tuple(chunks), str(options.out), options.seed, tuple(options.unseen))

@@ -42,8 +42,25 @@ STEP_SAMPLES = int(AUDIO_RATE_HZ / VIDEO_RATE_HZ)
 
 
 @dataclass(frozen=True)
+class Fake:
+    """A generator's version of a whole authentic clip, frame-aligned with it.
+
+    `spans`: the edited seconds; none: all of it is generated.
+    """
+
+    path: str
+    family: str
+    stream: str
+    spans: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True)
 class Chunk:
-    """A stretch of an authentic clip, in steps of 25 Hz."""
+    """A stretch of an authentic clip, in steps of 25 Hz.
+
+    `fakes`: what `forge_splice` cuts into it; none: it is forged by `forge_chunk`. `speech`: a file
+    whose sound it gets instead of its own.
+    """
 
     number: int
     path: str
@@ -51,6 +68,8 @@ class Chunk:
     split: str
     start: int
     stop: int
+    fakes: tuple[Fake, ...] = ()
+    speech: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,18 +102,24 @@ def load_talk(chunk: Chunk, seed: int) -> Talk:
     clip = open_clip(chunk.path)
     if clip.audio is None:
         raise NoFace("the clip has no sound; forging needs clips of people talking")
-    frames = np.stack([_small(f) for f in islice(clip.frames(), chunk.start, chunk.stop)])
+    frames = np.stack([small(f) for f in islice(clip.frames(), chunk.start, chunk.stop)])
     audio = clip.audio[chunk.start * STEP_SAMPLES : chunk.stop * STEP_SAMPLES]
     audio = np.pad(audio, (0, len(frames) * STEP_SAMPLES))[: len(frames) * STEP_SAMPLES]
-    rng = np.random.default_rng([seed, chunk.number])
+    audio = levelled(audio, np.random.default_rng([seed, chunk.number]))
+    landmarks = forge_face.follow_landmarks(frames, _detector())
+    return Talk(Picture(frames, landmarks), audio)
+
+
+def levelled(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """`audio (S,) float32` at a loudness drawn for the clip."""
     wanted = 10 ** (rng.uniform(-27, -20) / 20)
     gain = wanted / (np.sqrt(np.mean(audio**2)) + 1e-6)
     gain = min(gain, 0.95 / (np.abs(audio).max() + 1e-6))
-    landmarks = forge_face.follow_landmarks(frames, _detector())
-    return Talk(Picture(frames, landmarks), (audio * gain).astype(np.float32))
+    return (audio * gain).astype(np.float32)
 
 
-def _small(frame: np.ndarray) -> np.ndarray:
+def small(frame: np.ndarray) -> np.ndarray:
+    """The picture `(H, W, 3) uint8`, at most 360 pixels high, with even sides."""
     scale = min(1.0, MAX_HEIGHT / frame.shape[0])
     height, width = (max(2, round(side * scale / 2) * 2) for side in frame.shape[:2])
     if (height, width) == frame.shape[:2]:
@@ -194,7 +219,7 @@ def forge_chunk(plan: Plan, chunk: Chunk) -> list[dict[str, Any]]:
         name = f"{chunk.split}/{10 * chunk.number + index:06d}.mp4"
         write_clip(Path(plan.out) / name, frames, audio, rate_hz=VIDEO_RATE_HZ, crf=quality)
         original = None if index == 0 else f"{chunk.split}/{10 * chunk.number:06d}.mp4"
-        records.append(_record(plan, chunk, name, original, len(frames), made))
+        records.append(record(plan, chunk, name, original, len(frames), made))
     return records
 
 
@@ -234,7 +259,7 @@ def forge_talk(
     return frames, audio, made
 
 
-def _record(
+def record(
     plan: Plan,
     chunk: Chunk,
     name: str,

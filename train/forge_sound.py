@@ -76,8 +76,19 @@ def forge_sound(
         donor = pitched(own, how["semitones"])
     else:
         raise ValueError(f"unknown sound family: {family}")
-    donor = _matched(donor, audio, span, match_spectrum, rng)
-    return _spliced(audio, span, donor, rng), how
+    return splice(audio, span, donor, rng, match_spectrum), how
+
+
+def splice(
+    audio: np.ndarray,
+    span: tuple[int, int],
+    donor: np.ndarray,
+    rng: np.random.Generator,
+    match_spectrum: float = 0.0,
+) -> np.ndarray:
+    """A copy of `audio (S,) float32` with `donor` in the samples `[start, end)`, cross-faded, at
+    the loudness and noise floor of what it replaces and, by `match_spectrum` 0..1, its colour."""
+    return _spliced(audio, span, _matched(donor, audio, span, match_spectrum, rng), rng)
 
 
 def _spliced(
