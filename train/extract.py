@@ -75,20 +75,35 @@ def with_splits(annotations: list[ClipAnnotation]) -> list[ClipAnnotation]:
             f"{len(unnamed)} of {len(annotations)} clips name no split, for example "
             f"{unnamed[0].file}: name one for every clip, or for none to have them split by person."
         )
-    files = {clip.file: clip for clip in annotations}
-    people = {clip.file: _person(clip, files) for clip in annotations}
+    people = _people(annotations)
     splits = split_identities(list(people.values()), SPLIT_SEED)
     if len(splits) < 3:
         raise BadAnnotations(
-            f"The dataset names no splits, and {len(splits)} people are too few to make train, dev "
-            "and test of: name the splits."
+            "The dataset names no splits, and has too few people to make train, dev and test of "
+            f"({len(splits)}): name the splits."
         )
     return [replace(clip, split=splits[people[clip.file]]) for clip in annotations]
 
 
-def _person(clip: ClipAnnotation, files: dict[str, ClipAnnotation]) -> str:
-    source = files.get(clip.original) if clip.original else None
-    return clip.identity or (source and source.identity) or clip.original or clip.file
+def _people(annotations: list[ClipAnnotation]) -> dict[str, str]:
+    """By file, one name for all clips that identities and originals tie to each other."""
+    ties: dict[str, str] = {}
+
+    def end(name: str) -> str:
+        while ties.setdefault(name, name) != name:
+            name = ties[name]
+        return name
+
+    for clip in annotations:
+        own = end(f"clip {clip.file}")
+        if clip.identity:
+            ties[end(f"identity {clip.identity}")] = own
+        if clip.original:
+            ties[end(f"clip {clip.original}")] = own
+    names: dict[str, str] = {}
+    for file in sorted(clip.file for clip in annotations):
+        names.setdefault(end(f"clip {file}"), file)
+    return {clip.file: names[end(f"clip {clip.file}")] for clip in annotations}
 
 
 def _work(clip: ClipAnnotation, root: Path, cache: Path, size: int) -> str | None:
@@ -136,9 +151,11 @@ def _prepare(args: argparse.Namespace) -> tuple[Path, list[ClipAnnotation]]:
     args.cache.mkdir(parents=True, exist_ok=True)
     write_lavdf(annotations, known)
     if data.absent:
-        print(f"{len(data.absent)} clips are listed but not there, such as {data.absent[0]}.")
+        print(f"Not there: {len(data.absent)} of the listed clips, such as {data.absent[0]}.")
     if data.annotations[0].split is None:
         print("The dataset names no splits: its people are split 60, 20, 20 %.")
+        if not any(clip.identity for clip in annotations):
+            print("It names no identities either: the same person may be in two splits.")
     counts = Counter((clip.split, "forged" if clip.forged else "authentic") for clip in annotations)
     for (split, kind), count in sorted(counts.items()):
         print(f"{split} {kind}: {count}")
@@ -174,7 +191,7 @@ def main(arguments: list[str] | None = None) -> None:
     ) as pool:
         for problem in tqdm(pool.map(work, annotations), total=len(annotations), unit="clip"):
             if problem:
-                print(problem, file=sys.stderr)
+                tqdm.write(problem, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -72,8 +72,11 @@ def read_dataset(path: str | Path, format: str = AUTO, clips: str | Path | None 
         found += there
         absent += elsewhere
     if not found:
-        example = f"{root / absent[0]}" if absent else f"{files[0].name} lists nothing"
-        raise BadAnnotations(f"None of the {len(absent)} clips of {path} is there: {example}.")
+        if not absent:
+            raise BadAnnotations(f"{files[0]} lists no clips.")
+        raise BadAnnotations(
+            f"None of the {len(absent)} clips of {path} is there, for example {root / absent[0]}."
+        )
     refuse_duplicates(path, found)
     return Dataset(root, found, absent)
 
