@@ -5,8 +5,8 @@ Understood are exactly two layouts:
   `<n> <video name> [<first frame> <number of frames> <fake|real>] * n <binary> <triple> <16-way>`,
   parted by spaces, where 1 also stands for fake and 0 for real, and the last number is kept as the
   family ("method 5"). The split is the folder's;
-- a JSON object keyed by the video's name as its BSN and BMN baselines use it, in seconds
-  (`activitynet.py`), where a label that names no stream means the picture.
+- a JSON object keyed by the video's name, in seconds, in the layout that BSN and BMN train on
+  (`activitynet.py`); a label that names no stream means the picture.
 
 The list counts frames, of clips of many rates, so the seconds need the clip: it is looked for
 beside the list, in `video` first. A clip that isn't there is known as forged, but not when.
