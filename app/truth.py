@@ -32,9 +32,9 @@ def find_truth(clip: str | Path, file: str | None) -> tuple[Truth | None, str]:
 
 
 def read_truth(source: Path, name: str) -> Truth | None:
-    """The row with that file name, else the only row. Raises `BadAnnotations`."""
+    """The row with that file name or id, else the only row. Raises `BadAnnotations`."""
     rows = read_annotations(source)
-    named = [row for row in rows if Path(row.file).name == name]
+    named = [row for row in rows if Path(row.file).name in (name, Path(name).stem)]
     if len(named) == 1:
         return named[0].segments
     return rows[0].segments if len(rows) == 1 else None

@@ -22,7 +22,7 @@ FORBIDDEN = {
     "deeploc/display.py": {"torch", "deeploc.models", "deeploc.localizer"},
     "deeploc/scores.py": {"torch", "deeploc.models", "deeploc.localizer"},
     "deeploc/report.py": {"torch", "deeploc.models", "deeploc.localizer"},
-    "deeploc/annotations.py": {"torch", "deeploc.models", "deeploc.localizer"},
+    "deeploc/annotations": {"torch", "deeploc.models", "deeploc.localizer"},
     "deeploc/metrics.py": {"torch", "deeploc.models", "deeploc.localizer"},
     "deeploc/postprocess.py": {"torch", "deeploc.models", "deeploc.localizer"},
     "deeploc/faces/track.py": {"torch", "deeploc.models", "deeploc.localizer"},

@@ -1,8 +1,9 @@
-"""Clips as training sees them: the tensors of a corpus, cut once and read window by window.
+"""Clips as training sees them: the tensors of a dataset, cut once and read window by window.
 
-`extract` (run by `python -m train.extract`) turns a corpus into a cache folder: the corpus's
-`metadata.json` and one `.npz` a clip, made by the same media, faces and sound code as the
-localizer. It knows nothing about networks or losses.
+`python -m train.extract` turns a dataset of any known format into a cache folder: one `.npz` a
+clip, made by the same media, faces and sound code as the localizer, and `metadata.json`, the truth
+of all clips in our layout of LAV-DF, each with a split. Nothing here knows another format, nor
+networks and losses.
 """
 
 from __future__ import annotations

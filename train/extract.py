@@ -1,4 +1,9 @@
-"""`python -m train.extract CORPUS CACHE`: a corpus as the tensors that training reads.
+"""`python -m train.extract --data PATH CACHE`: a dataset as the tensors that training reads.
+
+PATH is a metadata file or the folder of a dataset in any format that `deeploc.annotations` reads:
+LAV-DF, AV-Deepfake1M and ++, ForgeryNet, ActivityNet-style JSON, TVIL and Psynd as re-packed by
+UMMAFormer, our CSV, or folders called authentic and forged. The cache's own `metadata.json` is
+always in one layout, so that later steps needn't know where the clips came from.
 
 The same decoding, face tracking, cropping and sound as `deeploc.localizer`. Resumable: clips that
 are in the cache are skipped. A clip without a usable face is reported and left out.
@@ -7,9 +12,10 @@ are in the cache are skipped. A clip without a usable face is reported and left 
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,15 +24,27 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from deeploc.annotations import read_annotations
-from deeploc.errors import DeepLocError
+from deeploc.annotations import (
+    AUTO,
+    FOLDER,
+    FORMATS,
+    ClipAnnotation,
+    read_annotations,
+    read_dataset,
+    write_lavdf,
+)
+from deeploc.errors import BadAnnotations, DeepLocError
 from deeploc.faces.crop import crop_faces, crop_squares
 from deeploc.faces.detector import FaceDetector
 from deeploc.faces.tracker import track_faces
-from deeploc.media import open_clip
+from deeploc.media import VIDEO_RATE_HZ, open_clip
 from deeploc.models.mae import MAEConfig
 from deeploc.sound import heard_steps, log_mel
 from train.data import METADATA, ClipTensors, cached_path
+from train.forge import split_identities
+
+SPLIT_SEED = 0
+APART_S, APART_SHARE = 0.1, 0.01  # what a clip may last longer or shorter than its annotation says
 
 
 def extract_clip(path: Path, detector: FaceDetector, size: int) -> ClipTensors:
@@ -41,40 +59,139 @@ def extract_clip(path: Path, detector: FaceDetector, size: int) -> ClipTensors:
     return ClipTensors(faces, log_mel(audio, len(crops)), seen, heard_steps(clip))
 
 
+def with_splits(annotations: list[ClipAnnotation]) -> list[ClipAnnotation]:
+    """The annotations, each in a split.
+
+    Where the dataset names none, its people are split 60, 20, 20 % into train, dev and test, always
+    in the same way, by identity: nobody is in two splits, and a forgery is where its original is.
+    A clip without an identity, original or forgeries counts as a person of its own.
+    Raises `BadAnnotations` where only some clips have a split, or there are fewer than 3 people.
+    """
+    unnamed = [clip for clip in annotations if clip.split is None]
+    if not unnamed:
+        return annotations
+    if len(unnamed) < len(annotations):
+        raise BadAnnotations(
+            f"{len(unnamed)} of {len(annotations)} clips name no split, for example "
+            f"{unnamed[0].file}: name one for every clip, or for none to have them split by person."
+        )
+    people = _people(annotations)
+    splits = split_identities(list(people.values()), SPLIT_SEED)
+    if len(splits) < 3:
+        raise BadAnnotations(
+            "The dataset names no splits, and has too few people to make train, dev and test of "
+            f"({len(splits)}): name the splits."
+        )
+    return [replace(clip, split=splits[people[clip.file]]) for clip in annotations]
+
+
+def _people(annotations: list[ClipAnnotation]) -> dict[str, str]:
+    """By file, one name for all clips that identities and originals tie to each other."""
+    ties: dict[str, str] = {}
+
+    def end(name: str) -> str:
+        while ties.setdefault(name, name) != name:
+            name = ties[name]
+        return name
+
+    for clip in annotations:
+        own = end(f"clip {clip.file}")
+        if clip.identity:
+            ties[end(f"identity {clip.identity}")] = own
+        if clip.original:
+            ties[end(f"clip {clip.original}")] = own
+    names: dict[str, str] = {}
+    for file in sorted(clip.file for clip in annotations):
+        names.setdefault(end(f"clip {file}"), file)
+    return {clip.file: names[end(f"clip {clip.file}")] for clip in annotations}
+
+
+def _work(clip: ClipAnnotation, root: Path, cache: Path, size: int) -> str | None:
+    """Extracts one clip; says what was wrong with it."""
+    target = cached_path(cache, clip.file)
+    if target.exists():
+        return None
+    try:
+        tensors = extract_clip(root / clip.file, _detector(), size)
+        tensors.save(target)
+    except DeepLocError as error:
+        return f"{clip.file} is left out: {error}"
+    except Exception as error:  # one clip never stops a corpus
+        return f"{clip.file} is left out: {error!r}"
+    lasts, stated = len(tensors.seen) / VIDEO_RATE_HZ, clip.duration_s
+    if stated is None or abs(lasts - stated) <= max(APART_S, APART_SHARE * stated):
+        return None
+    return (
+        f"{clip.file} lasts {lasts:.2f} s where its annotation says {stated:.2f} s: "
+        "the forged seconds may be off as well"
+    )
+
+
 @lru_cache(maxsize=1)
 def _detector() -> FaceDetector:
     return FaceDetector()
 
 
-def _work(file: str, corpus: Path, cache: Path, size: int) -> str | None:
-    target = cached_path(cache, file)
-    if target.exists():
-        return None
-    try:
-        extract_clip(corpus / file, _detector(), size).save(target)
-    except DeepLocError as error:
-        return f"{file}: {error}"
-    except Exception as error:  # one clip never stops a corpus
-        return f"{file}: {error!r}"
-    return None
+def _prepare(args: argparse.Namespace) -> tuple[Path, list[ClipAnnotation]]:
+    """Reads the dataset and leaves its truth in the cache; the clips' folder and the clips.
+
+    Raises `BadAnnotations`, also where the cache holds another dataset.
+    """
+    data = read_dataset(args.data, args.format, args.clips)
+    annotations = with_splits(data.annotations)
+    known = args.cache / METADATA
+    if known.exists():
+        strangers = {clip.file for clip in read_annotations(known)}
+        strangers -= {clip.file for clip in annotations}
+        if strangers:
+            raise BadAnnotations(
+                f"{args.cache} holds clips that {args.data} does not, for example "
+                f"{min(strangers)}: choose another cache."
+            )
+    args.cache.mkdir(parents=True, exist_ok=True)
+    write_lavdf(annotations, known)
+    if data.absent:
+        print(f"Not there: {len(data.absent)} of the listed clips, such as {data.absent[0]}.")
+    if data.annotations[0].split is None:
+        print("The dataset names no splits: its people are split 60, 20, 20 %.")
+        if not any(clip.identity for clip in annotations):
+            print("It names no identities either: the same person may be in two splits.")
+    counts = Counter((clip.split, "forged" if clip.forged else "authentic") for clip in annotations)
+    for (split, kind), count in sorted(counts.items()):
+        print(f"{split} {kind}: {count}")
+    return data.root, annotations
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m train.extract", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="metadata file or dataset folder")
+    parser.add_argument("cache", type=Path, help="folder for the tensors")
+    parser.add_argument(
+        "--format",
+        choices=(AUTO, *FORMATS, FOLDER),
+        default=AUTO,
+        help="the metadata's format (default: told by its content)",
+    )
+    parser.add_argument(
+        "--clips", type=Path, help="folder of the clips, if it is not the metadata's"
+    )
+    parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+    return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m train.extract", description=__doc__)
-    parser.add_argument("corpus", type=Path, help="folder with metadata.json and its clips")
-    parser.add_argument("cache", type=Path, help="folder for the tensors")
-    parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
-    args = parser.parse_args(arguments)
-    args.cache.mkdir(parents=True, exist_ok=True)
-    files = [annotation.file for annotation in read_annotations(args.corpus / METADATA)]
-    work = partial(_work, corpus=args.corpus, cache=args.cache, size=MAEConfig().face)
+    args = parse(arguments)
+    try:
+        root, annotations = _prepare(args)
+    except BadAnnotations as error:
+        raise SystemExit(str(error)) from None
+    work = partial(_work, root=root, cache=args.cache, size=MAEConfig().face)
     with ProcessPoolExecutor(
         args.workers, get_context("spawn"), torch.set_num_threads, (1,)
     ) as pool:
-        for problem in tqdm(pool.map(work, files), total=len(files), unit="clip"):
+        for problem in tqdm(pool.map(work, annotations), total=len(annotations), unit="clip"):
             if problem:
-                print(problem, file=sys.stderr)
-    shutil.copyfile(args.corpus / METADATA, args.cache / METADATA)
+                tqdm.write(problem, file=sys.stderr)
 
 
 if __name__ == "__main__":

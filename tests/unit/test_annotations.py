@@ -51,8 +51,15 @@ def test_lavdf(tmp_path):
         "audio": Timeline(),
         "fused": Timeline((ONE,)),
     }
-    assert (clip.split, clip.duration_s, clip.original) == ("test", 4.224, "test/000000.mp4")
+    assert (clip.split, clip.original) == ("test", "test/000000.mp4")
     assert (clip.modify_visual, clip.modify_audio, clip.forged) == (True, False, True)
+
+
+def test_lavdf_lasts_its_frames_at_25_a_second_not_its_container(tmp_path):
+    (counted,) = read(tmp_path, [lavdf()])
+    assert counted.duration_s == 103 / 25
+    (stated,) = read(tmp_path, [lavdf(video_frames=None)])
+    assert stated.duration_s == 4.224
 
 
 def test_lavdf_authentic_clip(tmp_path):
@@ -180,8 +187,8 @@ def test_bad_csv_spans_are_refused_by_row(tmp_path, cells):
     ("content", "words"),
     [
         ("[{", "broken JSON"),
-        ("{}", "no list of clips"),
-        ("", "no table"),
+        ("{}", "no known format"),
+        ("", "no known format"),
         ("hello\nthis is prose\n", "no known format"),
         ("file,start_s,end_s,stream\na.mp4,1,2\na.mp4,1,2,audio,5,6\n", "no table"),
         ("file,start_s,end_s,stream\na.mp4,1,2,video\n", "row 2: stream is 'video'"),
@@ -196,7 +203,7 @@ def test_bad_csv_spans_are_refused_by_row(tmp_path, cells):
         ([lavdf(modify_video=False)], "both false"),
         ([lavdf(audio_periods=[[1, 2]])], "audio_periods, but"),
         ([lavdf(fake_periods="1-2")], "expected a list"),
-        ([lavdf(duration="long")], "no duration"),
+        ([lavdf(duration="long", video_frames=None)], "no duration"),
         ([avdf(video_frames=-3)], "no duration"),
         ([avdf(modify_type="painted")], "unknown modify_type 'painted'"),
     ],

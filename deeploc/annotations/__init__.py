@@ -1,0 +1,23 @@
+"""The truth about clips: which seconds of which stream were forged, read from dataset files.
+
+Formats are told apart by content or named; `read.py` lists them. Nothing here knows a score.
+"""
+
+from deeploc.annotations.clip import ClipAnnotation
+from deeploc.annotations.dataset import FOLDER, Dataset, read_dataset
+from deeploc.annotations.lavdf import write_lavdf
+from deeploc.annotations.read import AUTO, FORMATS, read_annotations
+from deeploc.annotations.table import CSV_COLUMNS, write_csv
+
+__all__ = [
+    "AUTO",
+    "CSV_COLUMNS",
+    "FOLDER",
+    "FORMATS",
+    "ClipAnnotation",
+    "Dataset",
+    "read_annotations",
+    "read_dataset",
+    "write_csv",
+    "write_lavdf",
+]
