@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 from scipy.signal import fftconvolve, firwin2, welch
 
 from train.forge_speech import (
@@ -22,18 +23,17 @@ from train.forge_speech import (
 )
 
 FADE_S = (0.010, 0.020)
+LEVEL_DB, LEVEL_BLOCKS = (-24.0, 12.0), 3.0
 
 FAMILIES = ("other-utterance", "other-speaker", "tts", "copy-synthesis", "pitch")
 UNSEEN_FAMILIES = ("griffinlim",)
 FROM_OTHERS = ("other-speaker",)
 
 
-def speech_share(audio: np.ndarray, start_s: float, end_s: float) -> float:
-    """Share 0..1 of a span that is within 20 dB of the clip's loud moments."""
+def is_loud(audio: np.ndarray) -> np.ndarray:
+    """Which blocks of 10 ms are within 20 dB of the clip's loud moments, `(S // 160,) bool`."""
     levels = frame_levels(audio)
-    loud = levels > 0.1 * np.quantile(levels, 0.9)
-    inside = loud[int(start_s * 100) : max(int(start_s * 100) + 1, int(end_s * 100))]
-    return float(inside.mean()) if len(inside) else 0.0
+    return levels > 0.1 * np.quantile(levels, 0.9)
 
 
 def forge_sound(
@@ -53,6 +53,7 @@ def forge_sound(
     start, end = span
     own = audio[start:end].astype(np.float64)
     match_spectrum = 0.0
+    foreign = family in ("other-utterance", "other-speaker", "tts")
     how: dict[str, Any] = {}
     if family == "null":
         donor = _delayed(audio, float(rng.uniform(0.2, 0.8)))[start:end]
@@ -76,7 +77,7 @@ def forge_sound(
         donor = pitched(own, how["semitones"])
     else:
         raise ValueError(f"unknown sound family: {family}")
-    return splice(audio, span, donor, rng, match_spectrum), how
+    return splice(audio, span, donor, rng, match_spectrum, foreign), how
 
 
 def splice(
@@ -85,10 +86,12 @@ def splice(
     donor: np.ndarray,
     rng: np.random.Generator,
     match_spectrum: float = 0.0,
+    foreign: bool = False,
 ) -> np.ndarray:
     """A copy of `audio (S,) float32` with `donor` in the samples `[start, end)`, cross-faded, at
     the loudness and noise floor of what it replaces and, by `match_spectrum` 0..1, its colour."""
-    return _spliced(audio, span, _matched(donor, audio, span, match_spectrum, rng), rng)
+    donor = _matched(donor, audio, span, match_spectrum, foreign, rng)
+    return _spliced(audio, span, donor, rng)
 
 
 def _spliced(
@@ -110,22 +113,38 @@ def _matched(
     audio: np.ndarray,
     span: tuple[int, int],
     spectrum: float,
+    levels: bool,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """The donor with the loudness, roughly the long-term spectrum and the floor of its target."""
+    """The donor with the loudness of its target, its pauses and outbursts too if `levels`, roughly
+    its long-term spectrum, and its noise floor."""
     own = audio[slice(*span)].astype(np.float64)
     donor = donor - donor.mean()
     if spectrum:
         donor = _equalised(donor, audio, spectrum)
     level = np.sqrt((own**2).mean()) + 1e-6
-    donor = donor * min(level / (np.sqrt((donor**2).mean()) + 1e-6), 30.0)
-    donor = donor * min(1.0, 0.95 / np.abs(donor).max(initial=1e-9))
+    if levels:
+        donor = _levelled(donor, own)
+    peak = np.abs(audio).max()
+    for _ in range(4):  # cutting peaks makes it quieter
+        donor = donor * min(level / (np.sqrt((donor**2).mean()) + 1e-6), 30.0)
+        donor = np.clip(donor, -peak, peak)
     floor = np.quantile(frame_levels(audio), 0.05)
     missing = floor**2 - np.quantile(frame_levels(donor), 0.05) ** 2
     if missing > 0:
         noise = _equalised(rng.standard_normal(len(donor)), _quiet_part(audio), 1.0)
         donor = donor + noise * np.sqrt(missing) / (noise.std() + 1e-9)
     return donor
+
+
+def _levelled(donor: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """The donor with as many loud and quiet moments as its target, each where the donor has it."""
+    present, wanted = (20 * np.log10(frame_levels(sound)) for sound in (donor, own))
+    change = np.empty(len(present))
+    change[np.argsort(present)] = np.sort(wanted) - np.sort(present)
+    change = gaussian_filter1d(np.clip(change, *LEVEL_DB), LEVEL_BLOCKS, mode="nearest")
+    middles = (np.arange(len(change)) + 0.5) * HOP_SAMPLES
+    return donor * 10 ** (np.interp(np.arange(len(donor)), middles, change) / 20)
 
 
 def _quiet_part(audio: np.ndarray) -> np.ndarray:
@@ -153,7 +172,7 @@ def _utterance(
 ) -> np.ndarray:
     """As much speech of another moment: of `other` where given, else of the clip outside the span.
 
-    Among a few random moments the one whose share of speech is nearest to the replaced one wins.
+    Among a few random moments the one wins that has its pauses where the replaced one has them.
     """
     start, end = span
     length = end - start
@@ -164,15 +183,17 @@ def _utterance(
     if other is None:
         distance = np.abs(starts - start)
         starts = starts[distance >= min(length, distance.max())]
-    wanted = speech_share(audio, start / RATE_HZ, end / RATE_HZ)
-    tried = rng.choice(starts, min(8, len(starts)), replace=False)
-    moments = [(abs(_share(source, int(s), length) - wanted), int(s)) for s in tried]
+    wanted = is_loud(audio)[start // HOP_SAMPLES :]
+    present = is_loud(source)
+    tried = rng.choice(starts, min(24, len(starts)), replace=False)
+    moments = [(_unlike(present[s // HOP_SAMPLES :], wanted, length), int(s)) for s in tried]
     begin = min(moments)[1]
     return source[begin : begin + length].astype(np.float64)
 
 
-def _share(source: np.ndarray, start: int, length: int) -> float:
-    return speech_share(source, start / RATE_HZ, (start + length) / RATE_HZ)
+def _unlike(present: np.ndarray, wanted: np.ndarray, length: int) -> float:
+    blocks = min(length // HOP_SAMPLES, len(present), len(wanted))
+    return float((present[:blocks] != wanted[:blocks]).mean())
 
 
 def _delayed(audio: np.ndarray, samples: float) -> np.ndarray:

@@ -14,7 +14,7 @@ import av
 import numpy as np
 import torch
 from scipy.linalg import solve_toeplitz
-from scipy.signal import lfilter, resample_poly
+from scipy.signal import fftconvolve, lfilter, resample_poly
 from torchaudio.functional import griffinlim, melscale_fbanks, phase_vocoder
 
 from deeploc.media import AUDIO_RATE_HZ
@@ -52,7 +52,8 @@ def spoken(
     speed, pitch = int(rng.integers(140, 200)), int(rng.integers(25, 75))
     words = [str(rng.choice(part)) for part in (SUBJECTS, VERBS, OBJECTS, ENDINGS)]
     sentence = " ".join(words).strip() + ". " + str(rng.choice(SUBJECTS))
-    donor = _lossy(speak(sentence, voice, speed, pitch), int(rng.choice([32, 48, 64, 96])))
+    donor = _in_a_room(speak(sentence, voice, speed, pitch), rng)
+    donor = _lossy(donor, int(rng.choice([32, 48, 64, 96])))
     loud = np.flatnonzero(frame_levels(donor) > 0.05 * np.abs(donor).max())
     donor = donor[loud[0] * HOP_SAMPLES : (loud[-1] + 1) * HOP_SAMPLES]
     donor = np.tile(donor, length // len(donor) + 1)
@@ -69,6 +70,14 @@ def speak(sentence: str, voice: str, speed: int, pitch: int) -> np.ndarray:
     rate_hz = int.from_bytes(spoken[24:28], "little")
     samples = np.frombuffer(spoken[header : len(spoken) // 2 * 2], "<i2") / 32768
     return resample_poly(samples, RATE_HZ, rate_hz)
+
+
+def _in_a_room(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The sound with some reverberation: bare, it would stop more abruptly than recorded speech."""
+    seconds = np.arange(int(0.4 * RATE_HZ)) / RATE_HZ
+    echo = rng.standard_normal(len(seconds)) * np.exp(-6.9 * seconds / rng.uniform(0.15, 0.6))
+    echo *= rng.uniform(0.2, 0.6) / np.sqrt((echo**2).sum())
+    return audio + fftconvolve(audio, echo)[: len(audio)]
 
 
 def _lossy(audio: np.ndarray, kbits: int) -> np.ndarray:

@@ -22,7 +22,17 @@ from deeploc.decode import sound_chunks
 from deeploc.errors import DeepLocError, NoVideo
 from deeploc.media import AUDIO_RATE_HZ, VIDEO_RATE_HZ, open_clip, write_clip
 from train import forge_sound
-from train.forge_chunk import STEP_SAMPLES, Chunk, Fake, Plan, draw_spans, levelled, record, small
+from train.forge_chunk import (
+    STEP_SAMPLES,
+    Chunk,
+    Fake,
+    Plan,
+    at_loudness,
+    draw_spans,
+    record,
+    small,
+    steady,
+)
 
 SPEECH_SUFFIXES = {".flac", ".wav", ".mp3"}
 MOST_STEPS = round(8 * VIDEO_RATE_HZ)
@@ -109,11 +119,11 @@ def splice_chunk(plan: Plan, chunk: Chunk) -> list[dict[str, Any]]:
     if len(frames) < FEWEST_STEPS:
         raise NoVideo("fewer than 40 pictures")
     sound = np.pad(sound, (0, len(frames) * STEP_SAMPLES))[: len(frames) * STEP_SAMPLES]
-    audio = levelled(sound, rng) if sound.any() else None
+    audio = at_loudness(steady(sound), rng) if sound.any() else None
     chunk = replace(chunk, stop=len(frames))
     records = []
     original = f"{chunk.split}/{1000 * chunk.number:07d}.mp4"
-    write_clip(Path(plan.out) / original, frames, audio, rate_hz=VIDEO_RATE_HZ, crf=quality)
+    _write(Path(plan.out) / original, frames, audio, quality)
     records.append(record(plan, chunk, original, None, len(frames), {}))
     for index, fake in enumerate(chunk.fakes, start=1):
         rng = np.random.default_rng([plan.seed, chunk.number, index])
@@ -125,10 +135,15 @@ def splice_chunk(plan: Plan, chunk: Chunk) -> list[dict[str, Any]]:
             continue
         picture, talk, spans = spliced
         name = f"{chunk.split}/{1000 * chunk.number + index:07d}.mp4"
-        write_clip(Path(plan.out) / name, picture, talk, rate_hz=VIDEO_RATE_HZ, crf=quality)
+        _write(Path(plan.out) / name, picture, talk, quality)
         made = {fake.stream: {"family": fake.family, "spans": spans, "params": []}}
         records.append(record(plan, chunk, name, original, len(frames), made))
     return records
+
+
+def _write(path: Path, frames: np.ndarray, audio: np.ndarray | None, quality: int) -> None:
+    sound = None if audio is None else steady(audio)
+    write_clip(path, frames, sound, rate_hz=VIDEO_RATE_HZ, crf=quality)
 
 
 def _splice(
@@ -138,13 +153,12 @@ def _splice(
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray | None, list[tuple[int, int]]] | None:
     """Pictures and sound with the generator's stretches, and these in steps; None: not aligned."""
-    heard = np.zeros(len(frames) * STEP_SAMPLES, np.float32) if audio is None else audio
     if fake.stream == "visual":
         other = _load(fake.path)
         length = min(len(frames), len(other))
         if length < FEWEST_STEPS or not _aligned(frames[:length], other[:length]):
             return None
-        spans = draw_spans(heard, length, length / VIDEO_RATE_HZ / 2, rng)
+        spans = draw_spans(length, length / VIDEO_RATE_HZ / 2, rng)
         picture = frames.copy()
         for start, end in spans:
             picture[start:end] = other[start:end]
@@ -156,7 +170,7 @@ def _splice(
     spans = [
         (round(start * VIDEO_RATE_HZ), min(round(end * VIDEO_RATE_HZ), length))
         for start, end in fake.spans
-    ] or draw_spans(heard, length, length / VIDEO_RATE_HZ / 2, rng)
+    ] or draw_spans(length, length / VIDEO_RATE_HZ / 2, rng)
     talk = audio
     for start, end in spans:
         samples = (start * STEP_SAMPLES, end * STEP_SAMPLES)

@@ -134,12 +134,23 @@ def test_vocoders_keep_length_and_roughly_the_spectrum(vocoder, sounds):
     assert np.corrcoef(*levels)[0, 1] > 0.7
 
 
-def test_spans_never_cover_more_than_their_budget(sounds):
+def test_spans_never_cover_more_than_their_budget():
     for seed in range(30):
-        spans = draw_spans(sounds[0], 175, 3.5, np.random.default_rng(seed))
+        spans = draw_spans(175, 3.5, np.random.default_rng(seed))
         lengths = [end - start for start, end in spans]
         assert sum(lengths) <= 3.5 * 25 and all(10 <= length <= 50 for length in lengths)
         assert all(0 <= start < end <= 175 for start, end in spans)
+
+
+def test_every_moment_is_about_as_likely_to_be_forged():
+    covered = np.zeros(175)
+    for seed in range(4000):
+        for start, end in draw_spans(175, 3.5, np.random.default_rng(seed)):
+            covered[start:end] += 1
+    middle = covered[60:115].mean()
+    assert covered[:10].mean() == pytest.approx(middle, rel=0.1)
+    assert covered[-10:].mean() == pytest.approx(middle, rel=0.1)
+    assert covered[10:-10].min() > 0.85 * middle
 
 
 def test_identities_are_split_by_person_and_seed():
