@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from deeploc.annotations import read_annotations
 from deeploc.calibration import NONE, SOME, STRONG
 from deeploc.checkpoints import EMBEDDED, WEIGHTS
 from deeploc.localizer import load_localizer
-from train.evaluate import METRICS, table
+from train.evaluate import METRICS, TABLES
+from train.tables import markdown
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "assets" / "examples"
@@ -36,11 +38,19 @@ def test_the_metrics_are_of_these_very_weights(metrics):
     assert {tensor.dtype for tensor in load_file(EMBEDDED / WEIGHTS).values()} == {torch.float16}
 
 
+def test_the_tables_are_those_of_the_metrics(metrics):
+    assert (EMBEDDED / TABLES).read_text() == markdown(metrics)
+
+
 @pytest.mark.parametrize("page", [EMBEDDED / "README.md", ROOT / "README.md"])
 def test_the_printed_rows_are_the_measured_ones(metrics, page):
-    measured = table(metrics).splitlines()
-    printed = [line for line in page.read_text().splitlines() if line.startswith("| checkpoint |")]
-    assert printed and set(printed) <= set(measured)
+    measured = markdown(metrics)
+    section = page.read_text().split("\n## How well it works\n")[1].split("\n## ")[0]
+    printed = [line for line in section.splitlines() if line.startswith("|")]
+    assert sum(line.startswith("| checkpoint |") for line in printed) >= 3
+    assert set(printed) <= set(measured.splitlines())
+    bounded = re.findall(r"\d+\.\d \(\d+\.\d-\d+\.\d\)", section)
+    assert bounded and all(text in measured for text in bounded)
 
 
 def test_the_checkpoint_localizes_better_than_error_alone_and_chance(metrics):
