@@ -159,9 +159,12 @@ def _splice(
         if length < FEWEST_STEPS or not _aligned(frames[:length], other[:length]):
             return None
         spans = draw_spans(length, length / VIDEO_RATE_HZ / 2, rng)
+        other = _in_colours_of(frames[:length], other[:length])
+        inside = _middle(frames.shape[1:3])[..., None]
         picture = frames.copy()
         for start, end in spans:
-            picture[start:end] = other[start:end]
+            mixed = inside * other[start:end] + (1 - inside) * frames[start:end]
+            picture[start:end] = np.clip(np.rint(mixed), 0, 255)
         return picture, audio, spans
     other = _sound(Path(fake.path))
     length = min(len(frames), len(other) // STEP_SAMPLES)
@@ -184,9 +187,33 @@ def _aligned(frames: np.ndarray, other: np.ndarray) -> bool:
     """Whether both are the same shot: much the same picture away from its middle."""
     if other.shape[1:] != frames.shape[1:]:
         return False
-    apart = np.abs(frames[::10].astype(np.float32) - other[::10])
+    apart = np.abs(_sides(frames[::10]) - _sides(other[::10]))
+    return float(apart.mean()) < MOST_APART
+
+
+def _sides(frames: np.ndarray) -> np.ndarray:
+    """The left and right tenth of the pictures, `(T, H, W/5, 3) float32`."""
     width = frames.shape[2] // 10
-    return float((apart[:, :, :width].mean() + apart[:, :, -width:].mean()) / 2) < MOST_APART
+    sides = (frames[:, :, :width], frames[:, :, -width:])
+    return np.concatenate(sides, axis=2).astype(np.float32)
+
+
+def _in_colours_of(frames: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """`other` as float32 in the brightness and contrast that `frames` has beside the face.
+
+    Otherwise a change of the whole picture would tell what was generated.
+    """
+    wanted, present = _sides(frames), _sides(other)
+    axes = (0, 1, 2)
+    gain = np.clip((wanted.std(axes) + 1) / (present.std(axes) + 1), 0.8, 1.25)
+    return (other - present.mean(axes)) * gain + wanted.mean(axes)
+
+
+def _middle(size: tuple[int, int]) -> np.ndarray:
+    """`(H, W) float32`: 1 where the face is, an ellipse that fades to 0 at the edge."""
+    rows, columns = (np.linspace(-1, 1, side) for side in size)
+    radius = np.hypot(rows[:, None], columns[None])
+    return np.clip((1 - radius) / 0.2, 0, 1).astype(np.float32)
 
 
 def _load(path: str) -> np.ndarray:
