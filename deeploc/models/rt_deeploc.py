@@ -63,8 +63,11 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         self.calibration = Calibration(**(calibration or {}))
         self.mae = MAE(config)
         cells, rows = config.cells**2, config.mel_rows
-        layout = {"values": VALUES, "content": len(BANDS)}
-        self.fdn = FDN(FDNConfig(cells * VALUES, rows * VALUES, **layout, **(fdn or {})))
+        self.fdn = FDN(
+            FDNConfig(
+                cells * VALUES, rows * VALUES, values=VALUES, content=len(BANDS), **(fdn or {})
+            )
+        )
         self.register_buffer("face_mean", torch.zeros(cells, VALUES))
         self.register_buffer("face_std", torch.ones(cells, VALUES))
         self.register_buffer("sound_mean", torch.zeros(rows, VALUES))
