@@ -1,10 +1,11 @@
 """`python -m train.ablate CACHE RUN`: what each part of the method is worth, beside its rivals.
 
 Trains every row of `ROWS` on the evidence of `RUN/mae` with several seeds, and measures them on one
-split of a cache (`--test-cache`: another one, real generators for instance) with one post-processing
-and one set of metrics. Writes `ablation.json`, `ablation.md` and a picture. Rows are given to
+split of a cache (`--test-cache`: another one, real generators for instance) with one and the same
+post-processing and metrics. Writes `ablation.json`, `ablation.md` and a picture. Rows are given to
 `train.train_fdn` as they stand in `ROWS`; what this command doesn't know goes there too
 (`--epochs 10`). Nothing is chosen: no row, epoch or weight depends on a number of this table.
+Trained networks stay in `RUN/ablation`, so that a second start goes on where the first ended.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from tqdm import tqdm
 
 from deeploc.checkpoints import load_checkpoint
 from deeploc.discover import discover, errors
@@ -125,14 +125,12 @@ def contenders(
     error = {file: errors(item) for file, item in evidence.items()}
     yield Contender(UNTRAINED, ERROR, "", [Method(error)])
     yield Contender(UNTRAINED, CHANCE, "", [Method(chance(error))])
+    asked = {(setting, name) for setting in args.settings for name in args.rows} | {REFERENCE}
     rows = [
         (setting, row)
         for setting in SETTINGS
         for row in ROWS
-        if setting in row.settings
-        and (
-            (setting in args.settings and row.name in args.rows) or (setting, row.name) == REFERENCE
-        )
+        if setting in row.settings and (setting, row.name) in asked
     ]
     for setting, row in rows:
         flags = f"--labels {setting} {row.flags}".strip()
@@ -205,16 +203,19 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--split", default="test", choices=("train", "dev", "test"))
     parser.add_argument("--seeds", type=int, default=3, help="how often each row is trained")
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=SETTINGS)
-    parser.add_argument("--rows", nargs="+", choices=names, default=names, metavar="NAME")
+    parser.add_argument("--rows", nargs="+", choices=names, default=names)
     parser.add_argument("--test-cache", type=Path, help="measure on clips of another cache")
     parser.add_argument("--evidence", type=Path, help="measured clips (default: RUN/evidence)")
     parser.add_argument("--test-evidence", type=Path, help="the same of TEST_CACHE")
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap draws")
     parser.add_argument("--workers", type=int, default=1, help="processes that measure")
-    parser.add_argument("--out", type=Path, help="folder for the tables (default: in RUN/ablation)")
-    args, args.training = parser.parse_known_args(arguments)
+    parser.add_argument(
+        "--out", type=Path, help="folder for the tables (default: RUN/ablation/NAME)"
+    )
+    args, training = parser.parse_known_args(arguments)
+    args.training = training
     args.evidence = args.evidence or args.run / "evidence"
-    parse([str(args.cache), str(args.run), *args.training])  # refuse unknown ones at once
+    parse([str(args.cache), str(args.run), *training])  # refuse unknown ones at once
     return args
 
 

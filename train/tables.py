@@ -130,7 +130,7 @@ def ablation_markdown(result: dict) -> str:
     parts = [
         f"# Ablation on {facts['cache']}, split {facts['split']}",
         f"{_clips(facts)} Trained on {facts['training clips']} clips of {facts['training cache']}. "
-        f"Mean AP is over tIoU 0.1 to 0.7. Percent: mean over seeds ± standard deviation over seeds "
+        f"Mean AP is over tIoU 0.1 to 0.7. Percent: mean ± standard deviation over seeds "
         f"({facts['intervals']}).",
         f"*Ahead*: how much the reference ({name}, {setting}) has more than the row, on the same "
         "draws; an interval above 0 means that it is better. *Ratio*: its mean AP over the row's.",
@@ -138,9 +138,8 @@ def ablation_markdown(result: dict) -> str:
     for stream in STREAMS:
         parts += [f"## {stream}", _ablation_table(result["rows"], stream)]
     parts.append("## What each row was trained with")
-    parts.append(
-        "`python -m train.train_fdn CACHE RUN`" + f" {facts['training']}".rstrip() + " and"
-    )
+    command = " ".join(["python -m train.train_fdn CACHE RUN", facts["training"]]).rstrip()
+    parts.append(f"`{command}`, and:")
     parts.append(
         _table(
             ("setting", "row", "seeds", "flags"),
@@ -177,9 +176,8 @@ def _seeded(column: str, found: dict) -> str:
 
 def _ahead(found: dict) -> tuple[str, str, str]:
     ratio = found["ratio"]
-    shown = (
-        "-" if ratio["mean"] is None else f"{ratio['mean']:.2f}" + _span(ratio["interval"], 1, 2)
-    )
+    shown = "-" if ratio["mean"] is None else f"{ratio['mean']:.2f}"
+    shown += _span(ratio["interval"], 1, 2)
     return _signed(found["mean AP"]), _signed(found["AP@0.5"]), shown
 
 

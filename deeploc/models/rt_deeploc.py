@@ -12,7 +12,7 @@ hidden (cross-modal; where the other stream is absent nothing is visible, and it
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -63,11 +63,8 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         self.calibration = Calibration(**(calibration or {}))
         self.mae = MAE(config)
         cells, rows = config.cells**2, config.mel_rows
-        self.fdn = FDN(
-            FDNConfig(
-                cells * VALUES, rows * VALUES, values=VALUES, content=len(BANDS), **(fdn or {})
-            )
-        )
+        evidence = FDNConfig(cells * VALUES, rows * VALUES, values=VALUES, content=len(BANDS))
+        self.fdn = FDN(replace(evidence, **(fdn or {})))
         self.register_buffer("face_mean", torch.zeros(cells, VALUES))
         self.register_buffer("face_std", torch.ones(cells, VALUES))
         self.register_buffer("sound_mean", torch.zeros(rows, VALUES))
