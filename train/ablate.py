@@ -209,9 +209,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--test-evidence", type=Path, help="the same of TEST_CACHE")
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap draws")
     parser.add_argument("--workers", type=int, default=1, help="processes that measure")
-    parser.add_argument(
-        "--out", type=Path, help="folder for the tables (default: RUN/ablation/NAME)"
-    )
+    parser.add_argument("--out", type=Path, help="default: RUN/ablation and the name of the cache")
     args, training = parser.parse_known_args(arguments)
     args.training = training
     args.evidence = args.evidence or args.run / "evidence"
