@@ -85,7 +85,6 @@ class Bench:
         digest = hashlib.sha256(f"{self.origin} {sorted(told.items())}".encode()).hexdigest()[:16]
         path = self.folder / f"{digest}.safetensors"
         if not path.exists():
-            torch.manual_seed(args.seed)
             learn(self.model, self.clips, self.held_out, args)
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_suffix(".part")

@@ -34,6 +34,7 @@ def learn(model: RTDeepLoc, clips: Clips, held_out: Clips, args: argparse.Namesp
 
     With `--pseudo` that is the first stage: its scores then teach another new one.
     """
+    torch.manual_seed(args.seed)
     config = replace(model.fdn.config, inputs=args.inputs)
     model.requires_grad_(False)
     model.fdn = FDN(config)
@@ -81,7 +82,6 @@ def train(
 
 def main(arguments: list[str] | None = None) -> None:
     args = parse(arguments)
-    torch.manual_seed(args.seed)
     base = args.run / "mae"
     model, _ = load_checkpoint(base)
     splits = {name: load_cache(args.cache, name) for name in ("train", "dev")}
