@@ -60,6 +60,7 @@ ROWS = (
     Row("+ AICL", "--mtlr 0", WEAK),
     Row(FULL, "", SETTINGS),
     Row("full, symmetric contrast", "--symmetric", WEAK),
+    Row("full + minority", "--minority 1", WEAK),
     Row("full + pseudo-labels", "--pseudo 1", WEAK),
     Row("MDP's scheme", "--mil 0 --p2s 1 --deviation 0.2 --aicl 0 --mtlr 0"),
     Row("CoLA's contrast", "--cola 0.01 --aicl 0 --mtlr 0"),

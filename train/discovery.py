@@ -18,6 +18,7 @@ from deeploc.losses import (
     aicl_loss,
     authentic_gates,
     mil_loss,
+    minority_loss,
     mtlr_loss,
     pseudo_labels,
     step_loss,
@@ -38,6 +39,7 @@ WEIGHTS = (
     ("frames", 10.0, "forged steps, with --labels frames only"),
     ("aicl", 0.1, "asymmetric intra-video contrast"),
     ("mtlr", 0.5, "agreement of the three heads"),
+    ("minority", 0.0, "the lower half of every clip is authentic"),
     ("pseudo", 0.0, "a second stage on what the first is sure of"),
     ("p2s", 0.0, "MDP's kind of multiple-instance learning"),
     ("deviation", 0.0, "MDP's deviation-perceiving term; theirs is 0.2"),
@@ -150,6 +152,7 @@ def fdn_loss(
     valid = known_steps(clips)
     logits, known, label = found.logits[..., 2], valid[..., 2], clips.labels[:, 2]
     forged = label > 0
+    labelled = (2,) if args.labels == "clip" else (0, 1, 2)
     losses: dict[str, Callable[[], Tensor]] = {
         "mil": lambda: mil_loss(logits, known, label),
         "p2s": lambda: p2s_loss(logits, known, label),
@@ -157,6 +160,10 @@ def fdn_loss(
         "cola": lambda: hard_snippet_loss(found.embedding, logits, known, forged),
         "aicl": lambda: aicl_loss(
             found.embedding, clips.error, known, forged, symmetric=args.symmetric
+        ),
+        "minority": lambda: sum(
+            (minority_loss(found.logits[..., i], valid[..., i]) for i in labelled),
+            logits.new_zeros(()),
         ),
         "mtlr": lambda: mtlr_loss(found.logits, clips.seen, clips.heard),
     }

@@ -1,11 +1,11 @@
-"""Symmetric contrast, pseudo-labels, and the objectives of MDP and CoLA, worked by hand."""
+"""Symmetric contrast, minority, pseudo-labels, the objectives of MDP and CoLA, worked by hand."""
 
 import math
 
 import pytest
 import torch
 
-from deeploc.losses import aicl_loss, authentic_gates, pseudo_labels, step_loss
+from deeploc.losses import aicl_loss, authentic_gates, minority_loss, pseudo_labels, step_loss
 from deeploc.rival_losses import borders, deviation_loss, hard_snippet_loss, p2s_loss
 
 T = 100
@@ -89,6 +89,17 @@ def test_cola_draws_borders_to_their_own_side():
     sides.requires_grad_(True)
     hard_snippet_loss(sides, logits.requires_grad_(True), HERE, FORGED > 0).backward()
     assert logits.grad is None and sides.grad.isfinite().all()
+
+
+def test_minority_accuses_what_flags_more_than_half_of_a_clip():
+    few, most = torch.full((1, T), -6.0), torch.full((1, T), 6.0)
+    few[0, :40] = 6
+    most[0, :40] = -6
+    assert minority_loss(few, HERE).item() == pytest.approx(math.log1p(math.exp(-6)), rel=1e-4)
+    mean = (40 * -6 + 10 * 6) / 50  # the lower half
+    assert minority_loss(most, HERE).item() == pytest.approx(math.log1p(math.exp(mean)), rel=1e-4)
+    assert minority_loss(most, HERE) > minority_loss(few, HERE)
+    assert minority_loss(few, ~HERE) == 0
 
 
 def test_gates_are_the_median_and_a_high_quantile():
