@@ -29,17 +29,16 @@ from deeploc.scores import FrameScores, Stream
 from train.baselines import CHANCE, ERROR, Method, chance
 from train.compare import Contender, compare
 from train.data import load_cache
-from train.discovery import Clips, gather
+from train.discovery import ClipSet
 from train.evidence import measure_samples, set_statistics, standardised
 from train.pictures import write_ablation
 from train.tables import ablation_markdown
-from train.train_fdn import learn, parse
+from train.train_fdn import NOT_LEARNING, learn, parse
 from train.trials import draw, protocol
 
 RESULT, TABLES = "ablation.json", "ablation.md"
 SETTINGS = ("clip", "streams", "frames")
 WEAK = ("clip", "streams")
-NOT_TRAINING = ("cache", "run", "out", "name", "workers")
 FULL = "+ MTLR: the full method"
 UNTRAINED = "untrained"
 
@@ -74,14 +73,14 @@ class Bench:
     to learn from, and the folder that keeps trained networks."""
 
     model: RTDeepLoc
-    clips: Clips
-    held_out: Clips
+    clips: ClipSet
+    held_out: ClipSet
     folder: Path
     origin: str
 
     def network(self, args: argparse.Namespace) -> RTDeepLoc:
         """The model with the discovery network that `args` give: kept from before, or trained."""
-        told = {name: value for name, value in vars(args).items() if name not in NOT_TRAINING}
+        told = {name: value for name, value in vars(args).items() if name not in NOT_LEARNING}
         digest = hashlib.sha256(f"{self.origin} {sorted(told.items())}".encode()).hexdigest()[:16]
         path = self.folder / f"{digest}.safetensors"
         if not path.exists():
@@ -96,7 +95,7 @@ class Bench:
 
 
 def bench(args: argparse.Namespace) -> Bench:
-    """Measure what isn't measured yet, take the statistics, pad the clips."""
+    """Measure what isn't measured yet, take the statistics."""
     base = args.run / "mae"
     model, info = load_checkpoint(base)
     splits = {name: load_cache(args.cache, name) for name in ("train", "dev")}
@@ -104,14 +103,8 @@ def bench(args: argparse.Namespace) -> Bench:
         name: measure_samples(base, split, args.evidence, args.workers)
         for name, split in splits.items()
     }
-    untouched = [
-        item for sample, item in zip(splits["train"], raw["train"], strict=True) if sample.untouched
-    ]
-    set_statistics(model, untouched)
-    ready = {
-        name: gather(split, [standardised(model, item) for item in raw[name]])
-        for name, split in splits.items()
-    }
+    set_statistics(model, raw["train"].untouched(splits["train"]))
+    ready = {name: ClipSet(split, raw[name].standardised(model)) for name, split in splits.items()}
     truth = [sample.annotation for split in splits.values() for sample in split]
     origin = hashlib.sha256(f"{info.sha256} {truth}".encode()).hexdigest()
     return Bench(model, ready["train"], ready["dev"], args.run / "ablation", origin)
@@ -176,7 +169,7 @@ def main(arguments: list[str] | None = None) -> None:
             "split": args.split,
             "cache": cache.name,
             "training cache": args.cache.name,
-            "training clips": len(shared.clips.labels),
+            "training clips": len(shared.clips),
             "training": " ".join(args.training),
             "reference": list(REFERENCE),
         },

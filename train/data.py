@@ -8,13 +8,16 @@ networks and losses.
 
 from __future__ import annotations
 
+import hashlib
+import struct
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch.utils.data import IterableDataset
+from torch.utils.data import Dataset
 
 from deeploc.annotations import ClipAnnotation, read_annotations
 from deeploc.sound import MEL_PER_STEP
@@ -50,9 +53,16 @@ class ClipTensors:
 
     @classmethod
     def load(cls, path: Path) -> ClipTensors:
+        """The faces stay on disk: of them, only what is looked at is read."""
         with np.load(path) as stored:
             mel = stored["mel"].astype(np.float32)
-            return cls(stored["faces"], mel, stored["seen"], stored["heard"])
+            return cls(_on_disk(path, "faces"), mel, stored["seen"], stored["heard"])
+
+    @staticmethod
+    def load_mel(path: Path) -> np.ndarray:
+        """The sound alone, without reading the faces."""
+        with np.load(path) as stored:
+            return stored["mel"].astype(np.float32)
 
     def stream(self) -> Iterator[np.ndarray | None]:
         """Faces one by one, None where unseen: what `deeploc.measure` reads."""
@@ -77,8 +87,29 @@ class Sample:
         return ClipTensors.load(self.path)
 
 
-def cached_path(cache: Path, file: str) -> Path:
-    return cache / f"{file}.npz"
+def _on_disk(path: Path, name: str) -> np.ndarray:
+    """One array of an uncompressed `.npz`, mapped instead of read."""
+    with zipfile.ZipFile(path) as archive:
+        entry = archive.getinfo(f"{name}.npy")
+        with archive.open(entry) as member:
+            np.lib.format.read_magic(member)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+            header = member.tell()
+    with path.open("rb") as file:  # the entry's own header, which may differ from the directory's
+        file.seek(entry.header_offset + 26)
+        names = sum(struct.unpack("<HH", file.read(4)))
+    return np.memmap(path, dtype, "r", entry.header_offset + 30 + names + header, shape)
+
+
+def cached_path(folder: Path, file: str) -> Path:
+    """Where `folder` keeps what was made of a clip: in one of 4096 folders, by the name's hash.
+
+    Folders of before, which mirror the dataset's, are read and continued as they are.
+    """
+    plain = folder / f"{file}.npz"
+    if plain.exists():
+        return plain
+    return folder / hashlib.sha256(file.encode()).hexdigest()[:3] / f"{file}.npz"
 
 
 def load_cache(cache: Path, split: str) -> list[Sample]:
@@ -94,11 +125,13 @@ def load_cache(cache: Path, split: str) -> list[Sample]:
     return sorted(present, key=lambda sample: sample.annotation.file)
 
 
-class AuthenticWindows(IterableDataset):
+class AuthenticWindows(Dataset):
     """Endless random windows of clips whose label says authentic; null forgeries are left out.
 
-    Yields (faces (K, H, W, 3) uint8, mel (4K, M) float32), every step seen and heard. An identity
-    is drawn first, then a clip, so that nobody is learned by heart. Faces are mirrored at random.
+    Window n is (faces (K, H, W, 3) uint8, mel (4K, M) float32), every step seen and heard. An
+    identity is drawn first, then a clip, so that nobody is learned by heart; `per_clip` windows in
+    a row are of the same clip. Faces are mirrored at random. `seed` and n alone decide: whoever
+    asks, in whatever process or order, gets the same window.
     """
 
     def __init__(self, samples: list[Sample], length: int, seed: int, per_clip: int = 4) -> None:
@@ -109,21 +142,33 @@ class AuthenticWindows(IterableDataset):
         for sample in authentic:
             person = sample.annotation.identity or sample.annotation.file
             self.people.setdefault(person, []).append(sample)
+        self._names = sorted(self.people)
+        self._held: tuple[int, list[tuple[torch.Tensor, torch.Tensor]]] = (-1, [])
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        rng = np.random.default_rng(self.seed)
-        names = sorted(self.people)
-        vain = 0
-        while vain < PATIENCE:
-            clips = self.people[names[rng.integers(len(names))]]
+    def __getitem__(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+        draw, place = divmod(n, self.per_clip)
+        if self._held[0] != draw:
+            self._held = (draw, self._windows(draw))
+        return self._held[1][place]
+
+    def _windows(self, draw: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        rng = np.random.default_rng([self.seed, draw])
+        for _ in range(PATIENCE):
+            clips = self.people[self._names[rng.integers(len(self._names))]]
             clip = clips[rng.integers(len(clips))].tensors
             known = np.convolve(clip.seen & clip.heard, np.ones(self.length), "valid")
             starts = np.flatnonzero(known > self.length - 0.5)
-            vain = 0 if len(starts) else vain + 1
-            for start in rng.choice(starts, min(self.per_clip, len(starts)), replace=False):
-                faces = clip.faces[start : start + self.length]
-                if rng.random() < 0.5:
-                    faces = faces[:, :, ::-1]
-                rows = slice(MEL_PER_STEP * start, MEL_PER_STEP * (start + self.length))
-                yield torch.from_numpy(faces.copy()), torch.from_numpy(clip.mel[rows].copy())
+            if len(starts):
+                few = len(starts) < self.per_clip
+                chosen = rng.choice(starts, self.per_clip, replace=few)
+                return [self._window(clip, start, rng.random() < 0.5) for start in chosen]
         raise ValueError(f"no authentic clip has {self.length} steps on end with face and sound")
+
+    def _window(
+        self, clip: ClipTensors, start: int, mirrored: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        faces = clip.faces[start : start + self.length]
+        if mirrored:
+            faces = faces[:, :, ::-1]
+        mel = clip.mel[MEL_PER_STEP * start : MEL_PER_STEP * (start + self.length)]
+        return torch.from_numpy(faces.copy()), torch.from_numpy(mel.copy())

@@ -1,4 +1,5 @@
-"""What the discovery network learns from: clips as padded tensors, and the terms of its loss.
+"""What the discovery network learns from: clips as padded tensors, read from disk when needed,
+and the terms of its loss.
 
 Which labels may be looked at is `--labels` of `train.train_fdn`. Nothing here knows about files,
 optimisers or how the evidence was measured.
@@ -7,12 +8,14 @@ optimisers or how the evidence was measured.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import Dataset
 
 from deeploc.losses import (
     aicl_loss,
@@ -49,7 +52,7 @@ WEIGHTS = (
 
 @dataclass(frozen=True)
 class Clips:
-    """A split as padded tensors: evidence, what is known of it, and truth of clips and steps.
+    """Clips as padded tensors: evidence, what is known of it, and truth of clips and steps.
 
     `visual (B, T, 2 Dv)`, `audio (B, T, 2 Da)`: evidence as `clip_relative` gives it;
     `error (B, T)`; `seen`, `heard (B, T) bool`; `labels (B, 3)` and `steps (B, T, 3)` in the order
@@ -64,43 +67,85 @@ class Clips:
     labels: Tensor
     steps: Tensor
 
-    def __getitem__(self, index: Tensor) -> Clips:
+    def __getitem__(self, index: Tensor | slice) -> Clips:
         return Clips(*(tensor[index] for tensor in vars(self).values()))
 
+    def to(self, device: torch.device) -> Clips:
+        return Clips(*(tensor.to(device, non_blocking=True) for tensor in vars(self).values()))
 
-def gather(samples: list[Sample], evidence: list[Evidence]) -> Clips:
-    """Pad a split to its longest clip."""
-    length = max(len(item.visual) for item in evidence)
-    steps = np.zeros((len(samples), length, len(STREAMS)), np.float32)
-    for row, sample, item in zip(steps, samples, evidence, strict=True):
-        grid = FrameGrid(VIDEO_RATE_HZ, len(item.visual))
-        for column, stream in enumerate(STREAMS):
-            truth = sample.annotation.segments[stream]
-            row[: grid.n_frames, column] = step_labels(truth, grid)
-    labels = [
-        (a.modify_visual, a.modify_audio, a.forged) for a in (item.annotation for item in samples)
-    ]
+    def cut(self, start: int, length: int) -> Clips:
+        """The same clips from step `start` on; their labels stay those of the whole clips."""
+        parts = {name: tensor[:, start : start + length] for name, tensor in vars(self).items()}
+        return Clips(**(parts | {"labels": self.labels}))
+
+    @property
+    def nbytes(self) -> int:
+        return sum(tensor.nbytes for tensor in vars(self).values())
+
+
+def gather(clips: Sequence[Clips]) -> Clips:
+    """Several clips as one batch, padded to the longest."""
+    columns = zip(*(vars(clip).values() for clip in clips), strict=True)
     return Clips(
-        _padded([_relative(item.visual, item.seen) for item in evidence], length),
-        _padded([_relative(item.audio, item.heard) for item in evidence], length),
-        _padded([np.nan_to_num(fused_error(item)) for item in evidence], length),
-        _padded([item.seen for item in evidence], length),
-        _padded([item.heard for item in evidence], length),
-        torch.tensor(labels, dtype=torch.float32),
-        torch.from_numpy(steps),
+        *(pad_sequence([row for tensor in column for row in tensor], True) for column in columns)
     )
 
 
-def _relative(evidence: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    flat = torch.from_numpy(evidence.reshape(1, len(evidence), -1))
-    return clip_relative(flat, torch.from_numpy(valid)[None])[0].numpy()
+def prepared(sample: Sample, evidence: Evidence) -> Clips:
+    """One clip as a batch of one, relative to itself as a whole."""
+    a, grid = sample.annotation, FrameGrid(VIDEO_RATE_HZ, len(evidence.visual))
+    steps = [step_labels(a.segments[stream], grid) for stream in STREAMS]
+    seen, heard = torch.from_numpy(evidence.seen)[None], torch.from_numpy(evidence.heard)[None]
+    return Clips(
+        clip_relative(torch.from_numpy(evidence.visual).flatten(1)[None], seen),
+        clip_relative(torch.from_numpy(evidence.audio).flatten(1)[None], heard),
+        torch.from_numpy(np.nan_to_num(fused_error(evidence)))[None],
+        seen,
+        heard,
+        torch.tensor([(a.modify_visual, a.modify_audio, a.forged)], dtype=torch.float32),
+        torch.from_numpy(np.stack(steps, axis=1).astype(np.float32))[None],
+    )
 
 
-def _padded(arrays: list[np.ndarray], length: int) -> Tensor:
-    padded = np.zeros((len(arrays), length, *arrays[0].shape[1:]), arrays[0].dtype)
-    for row, array in zip(padded, arrays, strict=True):
-        row[: len(array)] = array
-    return torch.from_numpy(padded)
+class ClipSet(Dataset):
+    """A split to learn from, read from disk clip by clip, of which `memory` bytes are kept.
+
+    Item (epoch, i) is clip i as a batch of one, cut at random to `longest` steps; seed, epoch and i
+    alone decide where. A cut clip keeps the labels of the whole one, for without frame labels
+    nobody knows what was cut away: choose `longest` above the length of most clips.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        evidence: Sequence[Evidence],
+        longest: int = 3000,
+        memory: float = 4e9,
+        seed: int = 0,
+    ) -> None:
+        assert len(samples) == len(evidence), (len(samples), len(evidence))
+        self.samples, self.evidence = samples, evidence
+        self.longest, self.memory, self.seed = longest, memory, seed
+        self._kept: dict[int, Clips] = {}
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, key: tuple[int, int]) -> Clips:
+        epoch, i = key
+        clip = self._kept.get(i) or self._read(i)
+        spare = clip.seen.shape[1] - self.longest
+        if spare <= 0:
+            return clip
+        start = np.random.default_rng([self.seed, epoch, i]).integers(spare + 1)
+        return clip.cut(int(start), self.longest)
+
+    def _read(self, i: int) -> Clips:
+        clip = prepared(self.samples[i], self.evidence[i])
+        if clip.nbytes <= self.memory:
+            self._kept[i] = clip
+            self.memory -= clip.nbytes
+        return clip
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,7 @@ def evaluate(
     checkpoint: Path,
     cache: Path,
     samples: list[Sample],
-    evidence: list[Evidence],
+    evidence: Sequence[Evidence],
     beside: Mapping[str, Path],
     resamples: int = 1000,
 ) -> dict:

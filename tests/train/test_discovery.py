@@ -39,6 +39,19 @@ def clips(model):
     return Clips(visual, audio, visual.mean(-1), seen, here, steps.amax(1), steps)
 
 
+class InMemory:
+    """Clips as training reads them: each as a batch of one."""
+
+    def __init__(self, clips):
+        self.clips = clips
+
+    def __len__(self):
+        return len(self.clips.labels)
+
+    def __getitem__(self, key):
+        return self.clips[key[1] : key[1] + 1]
+
+
 def told(*flags):
     return parse(["cache", "run", *flags])
 
@@ -147,7 +160,7 @@ def test_pseudo_labels_know_no_truth_and_only_heads_with_labels(model, clips):
 
 def test_a_second_stage_is_a_new_network_taught_by_the_first(model, clips):
     args = told("--labels", "clip", "--pseudo", "1", "--epochs", "3", "--batch", "3")
-    log = learn(model, clips, clips, args)
+    log = learn(model, InMemory(clips), InMemory(clips), args)
     assert ["pseudo" in entry for entry in log] == [False] * 3 + [True] * 3
     assert isinstance(model.fdn, FDN) and not model.fdn.training
     assert not any(p.requires_grad for p in model.mae.parameters())

@@ -3,56 +3,20 @@
 import json
 from unittest.mock import DEFAULT, Mock
 
-import numpy as np
 import pytest
 import torch
 
 from deeploc.calibration import UNTRAINED
 from deeploc.checkpoints import load_checkpoint
 from deeploc.localizer import load_localizer
+from tests.train.made_cache import STEPS, made_cache
 from train import evaluate, pretrain_mae, train_fdn
-from train.data import AuthenticWindows, ClipTensors, cached_path, load_cache
-
-CLIPS = (("train", 12), ("dev", 6), ("test", 6))
-STEPS = 75
+from train.data import AuthenticWindows, load_cache
 
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
-    """A cache whose forged clips hold noise in picture and sound for half a second."""
-    folder = tmp_path_factory.mktemp("cache")
-    rng = np.random.default_rng(0)
-    rows = []
-    for split, count in CLIPS:
-        for number in range(count):
-            faces = np.full((STEPS, 96, 96, 3), 90 + number, np.uint8)
-            faces += rng.integers(0, 6, faces.shape, dtype=np.uint8)
-            mel = rng.normal(-6, 0.3, (4 * STEPS, 80)).astype(np.float32)
-            forged = bool(number % 2)
-            if forged:
-                faces[30:45] = rng.integers(0, 255, faces[30:45].shape, dtype=np.uint8)
-                mel[120:180] += rng.normal(0, 3, (60, 80))
-            name = f"{split}/{number:03}.mp4"
-            here = np.ones(STEPS, bool)
-            ClipTensors(faces, mel, here, here).save(cached_path(folder, name))
-            rows.append(
-                {
-                    "file": name,
-                    "split": split,
-                    "n_fakes": int(forged),
-                    "fake_periods": [[1.2, 1.8]] if forged else [],
-                    "duration": 3.0,
-                    "original": None,
-                    "modify_video": forged,
-                    "modify_audio": forged,
-                    "video_frames": STEPS,
-                    "audio_channels": 1,
-                    "audio_frames": 48_000,
-                    "identity": f"{split}-{number // 2}",
-                }
-            )
-    (folder / "metadata.json").write_text(json.dumps(rows))
-    return folder
+    return made_cache(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +26,9 @@ def run(cache, tmp_path_factory):
     common = ["--batch", "8", "--every", "10", "--validation-batches", "1", "--tiny"]
     pretraining = [str(cache), str(folder), "--steps", "60", *common]
     with pytest.MonkeyPatch.context() as patch:
-        validate, killed = pretrain_mae.validate, KeyboardInterrupt
-        outcomes = Mock(side_effect=[DEFAULT, DEFAULT, killed], wraps=validate)
-        patch.setattr(pretrain_mae, "validate", outcomes)
+        save, killed = pretrain_mae.save_state, KeyboardInterrupt
+        outcomes = Mock(side_effect=[DEFAULT, DEFAULT, killed], wraps=save)
+        patch.setattr(pretrain_mae, "save_state", outcomes)
         with pytest.raises(killed):
             pretrain_mae.main(pretraining)
     pretrain_mae.main(pretraining)

@@ -1,0 +1,47 @@
+"""A cache as `train.extract` leaves it, of made-up tensors."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from train.data import ClipTensors, cached_path
+
+CLIPS = (("train", 12), ("dev", 6), ("test", 6))
+STEPS = 75
+
+
+def made_cache(folder: Path, clips=CLIPS) -> Path:
+    """Clips of 3 s; the forged half holds noise in picture and sound for half a second."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for split, count in clips:
+        for number in range(count):
+            faces = np.full((STEPS, 96, 96, 3), 90 + number, np.uint8)
+            faces += rng.integers(0, 6, faces.shape, dtype=np.uint8)
+            mel = rng.normal(-6, 0.3, (4 * STEPS, 80)).astype(np.float32)
+            forged = bool(number % 2)
+            if forged:
+                faces[30:45] = rng.integers(0, 255, faces[30:45].shape, dtype=np.uint8)
+                mel[120:180] += rng.normal(0, 3, (60, 80))
+            name = f"{split}/{number:03}.mp4"
+            here = np.ones(STEPS, bool)
+            ClipTensors(faces, mel, here, here).save(cached_path(folder, name))
+            rows.append(
+                {
+                    "file": name,
+                    "split": split,
+                    "n_fakes": int(forged),
+                    "fake_periods": [[1.2, 1.8]] if forged else [],
+                    "duration": 3.0,
+                    "original": None,
+                    "modify_video": forged,
+                    "modify_audio": forged,
+                    "video_frames": STEPS,
+                    "audio_channels": 1,
+                    "audio_frames": 48_000,
+                    "identity": f"{split}-{number // 2}",
+                }
+            )
+    (folder / "metadata.json").write_text(json.dumps(rows))
+    return folder
