@@ -23,20 +23,19 @@ from torch.utils.data import DataLoader
 
 from deeploc.annotations import ClipAnnotation
 from deeploc.faces.detector import FaceDetector
-from deeploc.measure import measure
 from deeploc.media import VIDEO_RATE_HZ
 from deeploc.models.mae import MAEConfig
 from deeploc.models.rt_deeploc import RTDeepLoc
 from train import pretrain_mae, train_fdn
 from train.data import AuthenticWindows, ClipTensors, Sample, cached_path
 from train.discovery import ClipSet, gather
-from train.evidence import measure_samples
+from train.evidence import Measured, measure_samples
 from train.extract import extract_clip
 from train.progress import save_model
 from train.ranks import alone
 
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
-COPIES = 24
+COPIES = 12
 
 
 @dataclass(frozen=True)
@@ -133,21 +132,21 @@ def pretraining(samples: list[Sample], args: argparse.Namespace, run: Path) -> t
     return reading, learning
 
 
-def measuring(run: Path, sample: Sample, seconds: float) -> float:
-    """Seconds of a clip measured in a second."""
-    model = RTDeepLoc.from_pretrained(run / "mae").eval().to(alone().device)
-    clip = sample.tensors
-
-    def one() -> float:
-        measure(model, clip.stream(), clip.mel, clip.heard)
-        return len(clip.seen) / VIDEO_RATE_HZ
-
-    return rate(one, seconds)
-
-
-def discovery(samples: list[Sample], args: argparse.Namespace, run: Path) -> tuple[float, float]:
-    """Clips read, and learnt from, a second."""
+def measuring(run: Path, samples: list[Sample]) -> tuple[float, Measured]:
+    """Seconds of clips measured in a second, and what was measured."""
+    began = time.monotonic()
     measured = measure_samples(run / "mae", samples, run / "evidence")
+    return clip_seconds(samples) / (time.monotonic() - began), measured
+
+
+def clip_seconds(samples: list[Sample]) -> float:
+    return sum(len(sample.tensors.seen) for sample in samples) / VIDEO_RATE_HZ
+
+
+def discovery(
+    samples: list[Sample], measured: Measured, args: argparse.Namespace, run: Path
+) -> tuple[float, float]:
+    """Clips read, and learnt from, a second."""
     told = train_fdn.parse(["-", str(run), "--epochs", "1000000"])
     model = RTDeepLoc.from_pretrained(run / "mae")
     fresh, kept = ClipSet(samples, measured, memory=0), ClipSet(samples, measured)
@@ -171,8 +170,7 @@ def discovery(samples: list[Sample], args: argparse.Namespace, run: Path) -> tup
 def bytes_a_second(folder: Path, samples: list[Sample]) -> float:
     """Of what `folder` keeps of the clips."""
     sizes = [cached_path(folder, sample.annotation.file).stat().st_size for sample in samples]
-    seconds = sum(len(sample.tensors.seen) for sample in samples) / VIDEO_RATE_HZ
-    return sum(sizes) / seconds
+    return sum(sizes) / clip_seconds(samples)
 
 
 def lines(speed: Speed, args: argparse.Namespace) -> Iterator[str]:
@@ -226,11 +224,11 @@ def main(arguments: list[str] | None = None) -> None:
         folder = Path(name)
         extract, samples = fill(folder / "cache", args.seconds)
         read_windows, pretrain = pretraining(samples, args, folder)
-        measured = measuring(folder, samples[0], args.seconds)
-        read_clips, discover = discovery(samples, args, folder)
+        measure, measured = measuring(folder, samples)
+        read_clips, discover = discovery(samples, measured, args, folder)
         evidence = next((folder / "evidence").iterdir())
         disk = (bytes_a_second(root, samples) for root in (folder / "cache", evidence))
-        speed = Speed(extract, read_windows, pretrain, measured, read_clips, discover, *disk)
+        speed = Speed(extract, read_windows, pretrain, measure, read_clips, discover, *disk)
     print("\n".join(lines(speed, args)))
 
 

@@ -10,6 +10,7 @@ from deeploc.annotations import ClipAnnotation
 from deeploc.media import write_clip
 from deeploc.timeline import Segment, Timeline
 from train import leaks
+from train.data import cached_path
 from train.leak_features import Nuisances, measure_file
 
 STEPS, SPAN_STEPS = 50, 12
@@ -162,7 +163,7 @@ def test_the_command_passes_a_clean_corpus_and_leaves_out_unreadable_clips(tmp_p
     assert leaks.CONTENT in printed and "\n0 of" in printed
     assert len(list(cache.rglob("*.npz"))) == 24
     (corpus / "train/0-1.mp4").write_bytes(b"no video at all")
-    (cache / "train/0-1.mp4.npz").unlink()
+    cached_path(cache, "train/0-1.mp4").unlink()
     assert len(leaks.measure_corpus(corpus, cache, ["train"], 1)) == 23
     assert "skipped train/0-1.mp4" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="too few"):
