@@ -29,7 +29,7 @@ SURPRISE_WEIGHT = 1.0
 
 
 def set_sound_statistics(mae: MAE, samples: list[Sample]) -> None:
-    """Mean and spread of every mel bin over authentic clips, into the MAE's buffers."""
+    """Mean and spread of every mel bin and band over authentic clips, into the MAE's buffers."""
     clips = [sample.tensors.mel for sample in samples if sample.untouched]
     mel = torch.from_numpy(np.concatenate(clips))
     mae.mel_mean.copy_(mel.mean(0))
@@ -38,18 +38,17 @@ def set_sound_statistics(mae: MAE, samples: list[Sample]) -> None:
 
 def typical_energies(mae: MAE, faces: Tensor, mel: Tensor) -> Tensor:
     """`(2, 3)`: mean energy of the targets by stream and band; the unit of the loss."""
-    picture, sound = mae.targets(faces, mel)
-    return torch.stack(
-        [face_energies(picture).mean((0, 1, 2)), sound_energies(sound).mean((0, 1, 2))]
-    )
+    patches = mae.targets(faces, mel)
+    energies = (face_energies(patches.faces), sound_energies(patches.sound))
+    return torch.stack([energy.mean((0, 1, 2)) for energy in energies])
 
 
 def batch_loss(mae: MAE, faces: Tensor, mel: Tensor, hidden: Tensor, scales: Tensor, bf16: bool):
     """(miss, surprise) of one batch; see `deeploc.losses.reconstruction_loss`."""
     with torch.autocast(faces.device.type, torch.bfloat16, enabled=bf16):
-        picture, sound = mae.targets(faces, mel)
-        expected = mae(picture, sound, hidden)
-    return reconstruction_loss(expected, picture, sound, hidden, scales)
+        patches = mae.targets(faces, mel)
+        expected = mae(patches, hidden)
+    return reconstruction_loss(expected, patches, hidden, scales)
 
 
 @torch.inference_mode()
