@@ -200,6 +200,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--clip-seconds", type=float, default=7.0)
     parser.add_argument("--per-identity", type=int, default=8, help="chunks of one person at most")
+    parser.add_argument(
+        "--rounds", type=int, default=1, help="how often a chunk of the train split is forged"
+    )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument(
         "--unseen",
@@ -229,7 +232,8 @@ def main(arguments: list[str] | None = None) -> None:
         chunks = cut_chunks(clips, options.seed, length, most, held_out)
     if not chunks:
         raise SystemExit(f"{options.authentic} holds no clip of {MIN_CHUNK_S} s or more to forge.")
-    plan = Plan(tuple(chunks), str(options.out), options.seed, tuple(options.unseen))
+    unseen = tuple(options.unseen)
+    plan = Plan(tuple(chunks), str(options.out), options.seed, unseen, options.rounds)
     records = build(plan, options.workers)
     counts = pd.DataFrame(records, columns=["split", "n_fakes"])
     print(counts.assign(forged=counts.n_fakes > 0).groupby(["split", "forged"]).size().to_string())

@@ -15,6 +15,7 @@ Shapes: B windows, K steps a window (25 Hz), L = Lv + La patches (picture first)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from torch import Tensor, nn
@@ -135,10 +136,8 @@ class MAE(nn.Module):
         assert faces.shape[1:] == (c.window, c.crop, c.crop, 3), faces.shape
         assert mel.shape[1:] == (c.window * c.mel_per_step, len(self.mel_mean)), mel.shape
         b, n, p = len(faces), c.cells, c.patch
-        x = (faces.float() / 255 - 0.5) / 0.25
-        detail = self._detail(x.mean(-1))
-        pool = c.crop // c.face
-        x = x.reshape(b, c.window, c.face, pool, c.face, pool, 3).mean((3, 5))
+        detail = self._detail(faces)
+        x = (_averaged(faces, c.crop // c.face) / 255 - 0.5) / 0.25
         x = x.reshape(b, c.slots, c.tubelet, n, p, n, p, 3)
         x = x.permute(0, 1, 3, 5, 2, 4, 6, 7).reshape(b, c.visual_patches, c.tubelet, p, p, 3)
         y = (mel - self.mel_mean) / self.mel_std
@@ -150,14 +149,16 @@ class MAE(nn.Module):
         flat = flat.transpose(2, 3).reshape(b, c.audio_patches, c.tubelet)
         return Patches(x, y, detail, flat)
 
-    def _detail(self, luma: Tensor) -> Tensor:
-        """`(B, K, crop, crop)` -> `(B, Lv, S)`: log energy of the Laplacian, patch by patch."""
+    def _detail(self, faces: Tensor) -> Tensor:
+        """`(B, K, crop, crop, 3) uint8` -> `(B, Lv, S)`: log energy of the Laplacian of the luma,
+        patch by patch. Whole numbers as long as possible: a window has millions of pixels."""
         c = self.config
-        energy = functional.pad(laplacian(luma).square(), (1, 1, 1, 1), mode="replicate")
-        energy = functional.avg_pool2d(energy, c.crop // c.cells)
+        luma = faces[..., 0].short() + faces[..., 1] + faces[..., 2]
+        energy = (laplacian(luma).float() / (3 * 255 * 0.25)).square()
+        energy = functional.avg_pool2d(energy, c.crop // c.cells, ceil_mode=True)
         detail = (log_energy(energy) + 4) / 2
-        detail = detail.reshape(len(luma), c.slots, c.tubelet, c.cells**2)
-        return detail.transpose(2, 3).reshape(len(luma), c.visual_patches, c.tubelet)
+        detail = detail.reshape(len(faces), c.slots, c.tubelet, c.cells**2)
+        return detail.transpose(2, 3).reshape(len(faces), c.visual_patches, c.tubelet)
 
     def forward(self, patches: Patches, hidden: Tensor) -> Reconstruction:
         """`patches` as `targets` gives them; `hidden (B, L) bool`, True = removed."""
@@ -195,6 +196,14 @@ def _transformer(width: int, depth: int, heads: int) -> nn.TransformerEncoder:
         width, heads, 4 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
     )
     return nn.TransformerEncoder(layer, depth, nn.LayerNorm(width), enable_nested_tensor=False)
+
+
+def _averaged(faces: Tensor, by: int) -> Tensor:
+    """`(B, K, H, W, 3) uint8` -> `(B, K, H / by, W / by, 3) float32`."""
+    summed = faces[:, :, ::by, ::by].short()
+    for row, column in list(product(range(by), repeat=2))[1:]:
+        summed = summed + faces[:, :, row::by, column::by]
+    return summed.float() / by**2
 
 
 def laplacian(luma: Tensor) -> Tensor:
