@@ -1,13 +1,15 @@
 """The training objectives, as pure functions of tensors.
 
 MIL, AICL and MTLR follow RT-DeepLoc's abstract; the paper's formulas are not public, so each
-docstring says what was chosen. Nothing here knows about data sets, optimisers or files.
+docstring says what was chosen. What the method is compared with is in `deeploc.rival_losses`.
+Nothing here knows about data sets, optimisers or files.
 
 Shapes: B clips, T steps, W embedding width, L patches, S steps a patch.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -50,10 +52,15 @@ def clip_logits(logits: Tensor, valid: Tensor) -> Tensor:
 
     A fixed time, not a share of the clip: a one-second forgery weighs as much in a long clip.
     """
-    k = min(TOP_STEPS, logits.shape[1])
-    top = logits.masked_fill(~valid, -torch.inf).topk(k, dim=1).values
-    found = top.isfinite()
-    return top.masked_fill(~found, 0).sum(1) / found.sum(1).clamp(min=1)
+    return mean_of_top(logits, valid, torch.full_like(valid.sum(1), TOP_STEPS))
+
+
+def mean_of_top(values: Tensor, valid: Tensor, counts: Tensor) -> Tensor:
+    """`(B,)` mean of the `counts (B,)` largest valid ones of `values (B, T)`; 0 without any."""
+    ranked = values.masked_fill(~valid, -torch.inf).sort(dim=1, descending=True).values
+    rank = torch.arange(values.shape[1], device=values.device)
+    taken = (rank < counts[:, None]) & ranked.isfinite()
+    return ranked.masked_fill(~taken, 0).sum(1) / taken.sum(1).clamp(min=1)
 
 
 def mil_loss(logits: Tensor, valid: Tensor, labels: Tensor) -> Tensor:
@@ -65,8 +72,27 @@ def mil_loss(logits: Tensor, valid: Tensor, labels: Tensor) -> Tensor:
     return functional.binary_cross_entropy_with_logits(scores, labels[known])
 
 
+def minority_loss(logits: Tensor, valid: Tensor) -> Tensor:
+    """Partial forgeries are the smaller part: the lower half of a clip's steps is authentic.
+
+    Cross-entropy of the mean of that half's logits with "authentic", in clips of either label. MIL
+    alone is as content with a network that flags what surrounds the forgery; this is not. It is
+    wrong for clips that are forged for more than half of their time.
+    """
+    known = valid.any(1)
+    if not bool(known.any()):
+        return logits.sum() * 0
+    half = (valid[known].sum(1) // 2).clamp(min=1)
+    return functional.softplus(-mean_of_top(-logits[known], valid[known], half)).mean()
+
+
 def aicl_loss(
-    embedding: Tensor, error: Tensor, valid: Tensor, forged: Tensor, temperature: float = 0.1
+    embedding: Tensor,
+    error: Tensor,
+    valid: Tensor,
+    forged: Tensor,
+    temperature: float = 0.1,
+    symmetric: bool = False,
 ) -> Tensor:
     """Asymmetric intra-video contrastive loss, guided by the reconstruction error.
 
@@ -75,22 +101,36 @@ def aicl_loss(
     with the highest error of a forged clip). Anchors are drawn to the mean of R and pushed from F;
     forged steps are never drawn together. InfoNCE as in the authors' earlier UniCaCLF, with R and F
     chosen by error instead of truth (our reading of "guided by these reconstruction cues").
+
+    `symmetric` is what the asymmetry is held against: forged steps are anchors too, drawn to the
+    mean of F and pushed from R, which is a second term of the same form.
     """
     losses = []
     for z, e, ok, is_forged in zip(embedding, error, valid, forged, strict=True):
         z, e = functional.normalize(z[ok], dim=-1), e[ok]
         if len(z) < 3 * TOP_STEPS:
             continue
+        if not bool(is_forged):
+            losses.append((1 - z @ _direction(z)).mean())
+            continue
         order = e.argsort()
-        authentic = z[order[: len(z) // 2]] if bool(is_forged) else z
-        compact = authentic @ functional.normalize(authentic.mean(0), dim=0) / temperature
-        if bool(is_forged):
-            repelled = authentic @ z[order[-TOP_STEPS:]].T / temperature
-            terms = torch.cat([compact[:, None], repelled], dim=1)
-            losses.append((terms.logsumexp(1) - compact).mean())
-        else:
-            losses.append((1 / temperature - compact).mean() * temperature)
+        likely_authentic, likely_forged = z[order[: len(z) // 2]], z[order[-TOP_STEPS:]]
+        loss = _drawn_together(likely_authentic, likely_forged, temperature)
+        if symmetric:
+            loss = loss + _drawn_together(likely_forged, likely_authentic, temperature)
+        losses.append(loss)
     return torch.stack(losses).mean() if losses else embedding.sum() * 0
+
+
+def _drawn_together(anchors: Tensor, negatives: Tensor, temperature: float) -> Tensor:
+    """InfoNCE of unit vectors: each anchor's positive is the mean direction of all anchors."""
+    near = anchors @ _direction(anchors) / temperature
+    far = anchors @ negatives.T / temperature
+    return (torch.cat([near[:, None], far], dim=1).logsumexp(1) - near).mean()
+
+
+def _direction(z: Tensor) -> Tensor:
+    return functional.normalize(z.mean(0), dim=0)
 
 
 def mtlr_loss(logits: Tensor, seen: Tensor, heard: Tensor) -> Tensor:
@@ -106,3 +146,34 @@ def mtlr_loss(logits: Tensor, seen: Tensor, heard: Tensor) -> Tensor:
     fused, valid = scores[..., 2], seen | heard
     apart = (fused - streams.detach()).square() + (streams - fused.detach()).square()
     return (apart * valid).sum() / valid.sum().clamp(min=1)
+
+
+def authentic_gates(scores: Tensor, high: float = 0.99) -> tuple[float, float]:
+    """The scores between which nothing counts as known: median and `high` quantile of steps of
+    authentic training clips, `scores (N,)`. Nothing of a forged clip sets them."""
+    low, top = np.quantile(scores.detach().cpu().numpy(), [0.5, high])
+    return float(low), float(top)
+
+
+def pseudo_labels(
+    scores: Tensor, valid: Tensor, forged: Tensor, gates: tuple[float, float]
+) -> Tensor:
+    """`(B, T)` of a second stage: 1 forged, 0 authentic, NaN unknown, from first-stage scores.
+
+    Only inside clips labelled forged (`forged (B,) bool`) do scores decide: below the lower of
+    `authentic_gates` a step is authentic, above the upper one forged, between them unknown. In
+    clips labelled authentic every valid step is authentic.
+    """
+    low, high = gates
+    inside = torch.full_like(scores, torch.nan).masked_fill(scores < low, 0)
+    inside = inside.masked_fill(scores > high, 1)
+    labels = torch.where(forged[:, None], inside, torch.zeros_like(scores))
+    return labels.masked_fill(~valid, torch.nan)
+
+
+def step_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Binary cross-entropy of steps where `labels` are known (not NaN); 0 if none are."""
+    known = ~labels.isnan()
+    if not bool(known.any()):
+        return logits.sum() * 0
+    return functional.binary_cross_entropy_with_logits(logits[known], labels[known])

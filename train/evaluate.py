@@ -18,7 +18,6 @@ from tqdm import tqdm
 
 from deeploc.checkpoints import load_checkpoint
 from deeploc.measure import Evidence
-from deeploc.metrics import resample
 from deeploc.scores import STREAMS
 from train.baselines import CHECKPOINT, ERROR, all_methods
 from train.breakdown import by_family, by_kind, errors_by_family, reliability, seen_families
@@ -26,12 +25,11 @@ from train.data import METADATA, Sample, load_cache
 from train.evidence import measure_samples
 from train.pictures import write_pictures
 from train.tables import markdown
-from train.trials import ALARMS, Trial, prepare
+from train.trials import ALARMS, Trial, draw, prepare, protocol
 
 METRICS, TABLES = "metrics.json", "metrics.md"
 BOUNDED = ("mean AP", "AP@0.5", "AP@0.75", "AR@10", "frame AUC", "clip AUC", "clip EER", ALARMS)
 CURVE_TIOUS, CURVE_RECALLS = (0.3, 0.5, 0.75), np.linspace(0, 1, 51)
-SEED = 0
 
 
 def evaluate(
@@ -50,10 +48,7 @@ def evaluate(
     model, info = load_checkpoint(checkpoint)
     files = [sample.annotation.file for sample in samples]
     methods = all_methods(model, dict(zip(files, evidence, strict=True)), beside)
-    people = [sample.annotation.identity for sample in samples]
-    units = [person for person in people if person]
-    drawn = "identities" if len(units) == len(files) else "clips"
-    draws = resample(units if drawn == "identities" else files, resamples, SEED)
+    drawn, draws = draw(samples, resamples)
     trials = {
         name: {stream: prepare(samples, method, stream) for stream in STREAMS}
         for name, method in methods.items()
@@ -65,11 +60,7 @@ def evaluate(
     return {
         "model": {"name": info.name, "sha256": info.sha256},
         "protocol": {
-            **_counts(samples),
-            "empty_rule": "a forged clip without proposals counts as missed",
-            "tiou": "AP is strict (IoU > t); AR averages 0.50:0.05:0.95",
-            "area": "AP counts from recall 0 (the avdeepfake1m package from its first recall on)",
-            "intervals": f"95 % bootstrap over {drawn}, {resamples} draws, seed {SEED}",
+            **protocol(samples, drawn, resamples),
             "training families": {stream: sorted(names) for stream, names in seen.items()},
         },
         "rows": {
@@ -104,19 +95,6 @@ def curves(trial: Trial) -> dict[str, list[float]]:
         heights = np.append(precision, 0.0)[place]
         found[str(tiou)] = [round(float(height), 4) for height in heights]
     return found
-
-
-def _counts(samples: list[Sample]) -> dict[str, int]:
-    forged = sum(sample.annotation.forged for sample in samples)
-    return {
-        "clips": len(samples),
-        "forged": forged,
-        "authentic": len(samples) - forged,
-        "null forgeries among them": sum(
-            not sample.annotation.forged and not sample.untouched for sample in samples
-        ),
-        "identities": len({item.annotation.identity or item.annotation.file for item in samples}),
-    }
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -16,7 +16,6 @@ from scipy.stats import binomtest
 from deeploc.scores import STREAMS
 from train.baselines import CHECKPOINT, ERROR
 
-PAGE = "metrics.html"
 COLORS = ("#1f77b4", "#d95f02", "#8a8a8a", "#1b9e77", "#7570b3", "#e7298a")
 CURVE_TIOU = "0.5"
 WIDTH = 1100
@@ -30,15 +29,26 @@ def write_pictures(result: dict, folder: Path) -> Iterator[str]:
     figures = {"pr": precision_recall(result), "reliability": reliability(result)}
     if result["errors"]:
         figures["families"] = families(result)
+    title = f"{result['model']['name']}, split {result['protocol']['split']}"
+    yield from _write(figures, title, folder, "metrics")
+
+
+def write_ablation(result: dict, folder: Path) -> Iterator[str]:
+    """The same for what `train.ablate` found."""
+    title = f"Ablation on {result['protocol']['cache']}, split {result['protocol']['split']}"
+    yield from _write({"rows": ablation(result)}, title, folder, "ablation")
+
+
+def _write(figures: dict[str, go.Figure], title: str, folder: Path, name: str) -> Iterator[str]:
     parts = [
         figure.to_html(full_html=False, include_plotlyjs=number == 0)
         for number, figure in enumerate(figures.values())
     ]
-    title = f"{result['model']['name']}, split {result['protocol']['split']}"
     head = f'<!doctype html><meta charset="utf-8"><title>{title}</title><h1>{title}</h1>'
-    (folder / PAGE).write_text(head + "\n".join(parts), encoding="utf-8")
-    yield f"{folder / PAGE}"
-    files = [folder / f"metrics_{name}.svg" for name in figures]
+    page = folder / f"{name}.html"
+    page.write_text(head + "\n".join(parts), encoding="utf-8")
+    yield f"{page}"
+    files = [folder / f"{name}_{part}.svg" for part in figures]
     try:
         plotly.io.write_images(
             list(figures.values()),
@@ -119,6 +129,34 @@ def families(result: dict) -> go.Figure:
     figure.add_vline(x=0.5, line={"dash": "dot", "color": "#555"}, col=2)
     figure.update_layout(boxmode="group")
     return _laid_out(figure, "By manipulation (* never seen in training)", 160 + 48 * len(labels))
+
+
+def ablation(result: dict) -> go.Figure:
+    """Mean AP of every row with its interval, one panel a stream, one colour a setting."""
+    figure = make_subplots(1, len(STREAMS), subplot_titles=STREAMS, shared_yaxes=True)
+    settings = list(dict.fromkeys(row["setting"] for row in result["rows"]))
+    for setting, color in zip(settings, COLORS, strict=False):
+        rows = [row for row in result["rows"] if row["setting"] == setting]
+        for column, stream in enumerate(STREAMS, start=1):
+            found = [row["streams"][stream]["mean AP"] for row in rows]
+            heights = [item["mean"] for item in found]
+            figure.add_scatter(
+                x=heights,
+                y=[f"{row['row']} ({setting})" for row in rows],
+                error_x=_bars(heights, [item["interval"] for item in found]),
+                mode="markers",
+                marker={"color": color},
+                name=setting,
+                legendgroup=setting,
+                showlegend=column == 1,
+                row=1,
+                col=column,
+            )
+    figure.update_xaxes(rangemode="tozero")
+    figure.update_yaxes(autorange="reversed")
+    return _laid_out(
+        figure, "Mean AP at tIoU 0.1 to 0.7, 95 % intervals", 160 + 30 * len(result["rows"])
+    )
 
 
 def reliability(result: dict) -> go.Figure:

@@ -41,14 +41,18 @@ def markdown(result: dict) -> str:
 
 def protocol(result: dict) -> str:
     """What the numbers were measured on and by which rules, in one line."""
-    facts = result["protocol"]
+    return (
+        f"{_clips(result['protocol'])} Mean AP is over tIoU 0.1 to 0.7. Percent; false alarms a "
+        "minute of authentic clips at the stored threshold."
+    )
+
+
+def _clips(facts: dict) -> str:
     return (
         f"Split {facts['split']}: {facts['clips']} clips ({facts['forged']} forged, "
         f"{facts['authentic']} authentic, {facts['null forgeries among them']} of those null "
         f"forgeries) of {facts['identities']} identities; {facts['empty_rule']}; {facts['tiou']}; "
-        f"{facts['area']}. "
-        "Mean AP is over tIoU 0.1 to 0.7. Percent; false alarms a minute of authentic clips at the "
-        "stored threshold."
+        f"{facts['area']}."
     )
 
 
@@ -117,6 +121,77 @@ def alarm_table(result: dict) -> str:
             for row in result["alarms"]
         ),
     )
+
+
+def ablation_markdown(result: dict) -> str:
+    """What `train.ablate` found: one table a stream, the rows of one setting together."""
+    facts = result["protocol"]
+    setting, name = facts["reference"]
+    parts = [
+        f"# Ablation on {facts['cache']}, split {facts['split']}",
+        f"{_clips(facts)} Trained on {facts['training clips']} clips of {facts['training cache']}. "
+        f"Mean AP is over tIoU 0.1 to 0.7. Percent: mean ± standard deviation over seeds "
+        f"({facts['intervals']}).",
+        f"*Ahead*: how much the reference ({name}, {setting}) has more than the row, on the same "
+        "draws; an interval above 0 means that it is better. *Ratio*: its mean AP over the row's.",
+    ]
+    for stream in STREAMS:
+        parts += [f"## {stream}", _ablation_table(result["rows"], stream)]
+    parts.append("## What each row was trained with")
+    command = " ".join(["python -m train.train_fdn CACHE RUN", facts["training"]]).rstrip()
+    parts.append(f"`{command}`, and:")
+    parts.append(
+        _table(
+            ("setting", "row", "seeds", "flags"),
+            (
+                (row["setting"], row["row"], str(row["seeds"]), f"`{row['flags']}`")
+                for row in result["rows"]
+                if row["flags"]
+            ),
+        )
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _ablation_table(rows: list[dict], stream: str) -> str:
+    columns = tuple(rows[0]["streams"][stream])
+    return _table(
+        ("setting", "row", *columns, "ahead, mean AP", "ahead, AP@0.5", "ratio"),
+        (
+            (
+                row["setting"],
+                row["row"],
+                *(_seeded(name, row["streams"][stream][name]) for name in columns),
+                *(_ahead(row["ahead"][stream]) if row["ahead"] else ("reference", "", "")),
+            )
+            for row in rows
+        ),
+    )
+
+
+def _seeded(column: str, found: dict) -> str:
+    spread = "" if found["spread"] is None else f" ± {_cell(column, found['spread'])}"
+    return _cell(column, found["mean"]) + spread + _span(found["interval"], 100, 1)
+
+
+def _ahead(found: dict) -> tuple[str, str, str]:
+    ratio = found["ratio"]
+    shown = "-" if ratio["mean"] is None else f"{ratio['mean']:.2f}"
+    shown += _span(ratio["interval"], 1, 2)
+    return _signed(found["mean AP"]), _signed(found["AP@0.5"]), shown
+
+
+def _signed(value: dict) -> str:
+    if value["mean"] is None:
+        return "-"
+    return f"{100 * value['mean']:+.1f}" + _span(value["interval"], 100, 1)
+
+
+def _span(bounds: Sequence[float | None], factor: int, digits: int) -> str:
+    low, high = bounds
+    if low is None or high is None:
+        return ""
+    return f" [{factor * low:.{digits}f}, {factor * high:.{digits}f}]"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

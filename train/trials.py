@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deeploc.metrics import Measure, Overlaps, Ranking, interval, step_ranking
+from deeploc.metrics import Measure, Overlaps, Ranking, interval, resample, step_ranking
 from deeploc.postprocess import clip_score, to_proposals, to_timeline
 from deeploc.scores import FrameScores, Stream
 from train.baselines import Method
@@ -21,6 +21,7 @@ MEAN_AP_TIOUS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 AP_TIOUS = (*MEAN_AP_TIOUS, 0.75, 0.95)
 AR_COUNTS = (100, 50, 20, 10, 5, 2)
 ALARMS = "false alarms/min"
+SEED = 0
 
 
 @dataclass(frozen=True)
@@ -89,3 +90,32 @@ def whole_scores(scores: Sequence[FrameScores]) -> np.ndarray:
     """`(C,)` the score of each clip, NaN where too little was scored."""
     wholes = [clip_score(item) for item in scores]
     return np.array([np.nan if whole is None else whole for whole in wholes], float)
+
+
+def draw(samples: list[Sample], n: int) -> tuple[str, np.ndarray]:
+    """`(n, C)` draws of clips for bootstraps, and what is drawn: identities where every clip names
+    its own, clips otherwise."""
+    people = [sample.annotation.identity for sample in samples]
+    units = [person for person in people if person]
+    if len(units) == len(samples):
+        return "identities", resample(units, n, SEED)
+    return "clips", resample([sample.annotation.file for sample in samples], n, SEED)
+
+
+def protocol(samples: list[Sample], drawn: str, n: int) -> dict:
+    """What numbers are measured on and by which rules, as plain data."""
+    forged = sum(sample.annotation.forged for sample in samples)
+    people = {item.annotation.identity or item.annotation.file for item in samples}
+    return {
+        "clips": len(samples),
+        "forged": forged,
+        "authentic": len(samples) - forged,
+        "null forgeries among them": sum(
+            not sample.annotation.forged and not sample.untouched for sample in samples
+        ),
+        "identities": len(people),
+        "empty_rule": "a forged clip without proposals counts as missed",
+        "tiou": "AP is strict (IoU > t); AR averages 0.50:0.05:0.95",
+        "area": "AP counts from recall 0 (the avdeepfake1m package from its first recall on)",
+        "intervals": f"95 % bootstrap over {drawn}, {n} draws, seed {SEED}",
+    }

@@ -17,13 +17,20 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class FDNConfig:
-    """`visual`, `audio`: evidence values a step; `depth` blocks with dilations 1, 2, 4..."""
+    """`visual`, `audio`: evidence values a step; `depth` blocks with dilations 1, 2, 4...
+
+    `inputs`: which evidence is looked at, "all", "content" (of the `values` of every cell the first
+    `content`, those that owe nothing to a reconstruction) or "error" (the others).
+    """
 
     visual: int
     audio: int
     width: int = 64
     depth: int = 4
     dropout: float = 0.3
+    inputs: str = "all"
+    values: int = 9
+    content: int = 3
 
 
 @dataclass(frozen=True)
@@ -38,12 +45,17 @@ class Discovery:
 class FDN(nn.Module):
     """One temporal convolution network a stream, and one over both."""
 
+    used_visual: Tensor
+    used_audio: Tensor
+
     def __init__(self, config: FDNConfig) -> None:
         super().__init__()
         self.config = config
         self.visual = _Stream(2 * config.visual, config)
         self.audio = _Stream(2 * config.audio, config)
         self.fused = _Stream(2 * config.width, config)
+        self.register_buffer("used_visual", _used(config.visual, config), persistent=False)
+        self.register_buffer("used_audio", _used(config.audio, config), persistent=False)
         self.visual_head = nn.Linear(config.width, 1)
         self.audio_head = nn.Linear(config.width, 1)
         self.fused_head = nn.Linear(config.width, 1)
@@ -51,13 +63,20 @@ class FDN(nn.Module):
     def forward(self, visual: Tensor, audio: Tensor, seen: Tensor, heard: Tensor) -> Discovery:
         """`visual (B, T, 2 Dv)`, `audio (B, T, 2 Da)`: evidence as `clip_relative` gives it;
         `seen`, `heard (B, T) bool`. Logits of unseen or unheard steps mean nothing."""
-        picture = self.visual(visual, seen)
-        sound = self.audio(audio, heard)
+        picture = self.visual(visual * self.used_visual, seen)
+        sound = self.audio(audio * self.used_audio, heard)
         both = self.fused(torch.cat([picture, sound], dim=-1), seen | heard)
         logits = torch.cat(
             [self.visual_head(picture), self.audio_head(sound), self.fused_head(both)], dim=-1
         )
         return Discovery(logits, both)
+
+
+def _used(evidence: int, config: FDNConfig) -> Tensor:
+    """`(2 D,)` 1 for each input of a stream that is looked at, 0 for the others."""
+    content = torch.arange(evidence) % config.values < config.content
+    used = {"all": content | True, "content": content, "error": ~content}[config.inputs]
+    return used.repeat(2).float()
 
 
 class _Stream(nn.Module):

@@ -13,7 +13,7 @@ means little).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -66,7 +66,8 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         self.calibration = Calibration(**(calibration or {}))
         self.mae = MAE(config)
         cells, rows = config.cells**2, config.mel_rows
-        self.fdn = FDN(FDNConfig(visual=cells * VALUES, audio=rows * VALUES, **(fdn or {})))
+        evidence = FDNConfig(cells * VALUES, rows * VALUES, values=VALUES, content=len(BANDS))
+        self.fdn = FDN(replace(evidence, **(fdn or {})))
         self.register_buffer("face_mean", torch.zeros(cells, VALUES))
         self.register_buffer("face_std", torch.ones(cells, VALUES))
         self.register_buffer("sound_mean", torch.zeros(rows, VALUES))
@@ -75,7 +76,7 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
     def calibrated(self, calibration: Calibration, name: str) -> RTDeepLoc:
         """The same weights under another calibration and name."""
         fdn = asdict(self.fdn.config)
-        fdn = {key: fdn[key] for key in ("width", "depth", "dropout")}
+        fdn = {key: fdn[key] for key in ("width", "depth", "dropout", "inputs")}
         model = RTDeepLoc(asdict(self.mae.config), fdn, asdict(calibration), name)
         model.load_state_dict(self.state_dict())
         return model.eval()

@@ -1,0 +1,166 @@
+"""The ablation at its smallest: made-up evidence under a tiny autoencoder, two rows, one stop."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from deeploc.models.rt_deeploc import RTDeepLoc
+from tests.train.test_evaluate import DRAWS, RUNS, SAMPLES, method
+from train import ablate, pictures
+from train.baselines import CHANCE, ERROR
+from train.compare import Contender, compare
+from train.data import cached_path
+from train.tables import ablation_markdown
+
+STEPS = 75
+ROWS = ["MIL alone", ablate.FULL]
+COUNTS = (("train", 8), ("dev", 4), ("test", 6))
+
+
+def corpus(folder, evidence, seed):
+    """Clips whose evidence is higher where every other of them is forged."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for split, count in COUNTS:
+        for number in range(count):
+            forged, file = bool(number % 2), f"{split}/{number}.mp4"
+            cached_path(folder, file).parent.mkdir(parents=True, exist_ok=True)
+            cached_path(folder, file).touch()
+            values = {
+                "visual": rng.normal(size=(STEPS, 36, 9)).astype(np.float16),
+                "audio": rng.normal(size=(STEPS, 10, 9)).astype(np.float16),
+            }
+            if forged:
+                for value in values.values():
+                    value[25:45] += 3
+            cached_path(evidence, file).parent.mkdir(parents=True, exist_ok=True)
+            np.savez(cached_path(evidence, file), **values)
+            rows.append(
+                {
+                    "file": file,
+                    "split": split,
+                    "n_fakes": int(forged),
+                    "fake_periods": [[1.0, 1.8]] if forged else [],
+                    "duration": 3.0,
+                    "modify_video": forged,
+                    "modify_audio": forged,
+                    "identity": f"{split}{number // 2}",
+                }
+            )
+    (folder / "metadata.json").write_text(json.dumps(rows))
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ablation")
+    RTDeepLoc().save_pretrained(folder / "run" / "mae")
+    digest = hashlib.sha256((folder / "run/mae/model.safetensors").read_bytes()).hexdigest()[:12]
+    corpus(folder / "cache", folder / "run/evidence" / digest, seed=0)
+    corpus(folder / "other", folder / "other/evidence" / digest, seed=1)
+    return [
+        *(str(folder / "cache"), str(folder / "run"), "--test-cache", str(folder / "other")),
+        *("--seeds", "2", "--resamples", "20", "--settings", "clip", "frames", "--rows", *ROWS),
+        *("--epochs", "4", "--batch", "4", "--lr", "0.005"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def result(command, tmp_path_factory):
+    """Killed in the third of eight trainings, then started again: none is done twice."""
+    out = tmp_path_factory.mktemp("out")
+    done = []
+
+    def learn(model, clips, held_out, args):
+        done.append((args.labels, args.inputs, args.seed))
+        if len(done) == 3 and done.count(done[-1]) == 1:
+            raise KeyboardInterrupt
+        return trained(model, clips, held_out, args)
+
+    def without_kaleido(*args, **kwargs):
+        raise ValueError("Image export requires the Kaleido package")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures.plotly.io, "write_images", without_kaleido)
+        trained = ablate.learn
+        patch.setattr(ablate, "learn", learn)
+        with pytest.raises(KeyboardInterrupt):
+            ablate.main([*command, "--out", str(out)])
+        assert not (out / "ablation.json").exists()
+        ablate.main([*command, "--out", str(out)])
+        first = (out / "ablation.json").read_text()
+        ablate.main([*command, "--out", str(out)])
+        assert (out / "ablation.json").read_text() == first
+    assert len(done) == 9 and len(set(done)) == 8
+    return json.loads(first), out
+
+
+def test_every_row_is_there_in_its_settings(result):
+    rows = result[0]["rows"]
+    assert [(row["setting"], row["row"], row["seeds"]) for row in rows] == [
+        ("untrained", ERROR, 1),
+        ("untrained", CHANCE, 1),
+        *((setting, name, 2) for setting in ("clip", "frames") for name in ROWS),
+    ]
+    assert rows[2]["flags"] == "--labels clip --inputs content --aicl 0 --mtlr 0"
+    assert [row["ahead"] is None for row in rows] == [False, False, False, True, False, False]
+
+
+def test_obvious_forgeries_are_found_and_the_table_says_so(result):
+    found, out = result
+    rows = {(row["setting"], row["row"]): row for row in found["rows"]}
+    full = rows["frames", ablate.FULL]
+    assert full["streams"]["fused"]["frame AUC"]["mean"] > 0.9
+    gap = rows["untrained", CHANCE]["ahead"]["fused"]["mean AP"]
+    chance, best = (
+        rows[key]["streams"]["fused"]["mean AP"]["mean"]
+        for key in (("untrained", CHANCE), ablate.REFERENCE)
+    )
+    assert gap["mean"] == pytest.approx(best - chance)
+    assert gap["interval"][0] <= gap["mean"] <= gap["interval"][1]
+    text = (out / "ablation.md").read_text()
+    assert text == ablation_markdown(found)
+    assert "6 clips (3 forged, 3 authentic" in text and "of 3 identities" in text
+    assert "Trained on 8 clips of cache." in text
+    assert f"| clip | {ablate.FULL} | {100 * best:.1f} ± " in text
+    assert "`--labels clip --inputs content --aicl 0 --mtlr 0`" in text
+    assert "train_fdn CACHE RUN --epochs 4 --batch 4 --lr 0.005`" in text
+    assert "Plotly.newPlot(" in (out / "ablation.html").read_text()
+
+
+def test_arguments_that_nobody_knows_are_refused(command):
+    with pytest.raises(SystemExit):
+        ablate.main([*command, "--epoch-number", "3"])
+
+
+def test_without_stream_heads_one_score_answers_for_all(result):
+    """MIL alone under one binary label has learnt one score."""
+    rows = {(row["setting"], row["row"]): row for row in result[0]["rows"]}
+    streams = rows["clip", "MIL alone"]["streams"]  # same truth, all seen and heard
+    assert streams["visual"]["mean AP"]["seeds"] == streams["fused"]["mean AP"]["seeds"]
+    scores = method(RUNS).scores["a"]
+    scores["audio"].values[:5] = np.nan
+    found = ablate.one_score(scores)
+    assert np.array_equal(found["audio"].values[5:], scores["fused"].values[5:])
+    assert np.isnan(found["audio"].values[:5]).all()
+
+
+def compared(**runs):
+    methods = {name: [method(seed) for seed in seeds] for name, seeds in runs.items()}
+    rows = [Contender("clip", name, "", seeds) for name, seeds in methods.items()]
+    return {row["row"]: row for row in compare(SAMPLES, rows, DRAWS, ("clip", "best"))}
+
+
+def test_a_row_is_the_mean_of_its_seeds_and_held_against_the_reference():
+    worse = RUNS | {"a": (), "d": ((100, 120),)}
+    rows = compared(best=[RUNS], same=[RUNS], mixed=[RUNS, worse])
+    best, mixed = (rows[name]["streams"]["fused"]["mean AP"] for name in ("best", "mixed"))
+    assert best["spread"] != best["spread"]  # of one seed there is none
+    assert mixed["mean"] == pytest.approx(np.mean(mixed["seeds"]))
+    assert mixed["spread"] == pytest.approx(np.std(mixed["seeds"], ddof=1))
+    assert rows["best"]["ahead"] is None
+    same, ahead = (rows[name]["ahead"]["fused"] for name in ("same", "mixed"))
+    assert same["mean AP"] == {"mean": 0, "interval": (0, 0)} and same["ratio"]["mean"] == 1
+    assert ahead["mean AP"]["mean"] == pytest.approx(best["mean"] - mixed["mean"])
+    assert ahead["ratio"]["mean"] == pytest.approx(best["mean"] / mixed["mean"])

@@ -1,0 +1,153 @@
+"""Every switch of the discovery loss, on made-up evidence."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from deeploc.models.fdn import FDN
+from deeploc.models.rt_deeploc import RTDeepLoc
+from train.discovery import WEIGHTS, Clips, Teacher, fdn_loss, known_steps
+from train.train_fdn import learn, parse
+
+CLIPS, STEPS = 6, 80
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return RTDeepLoc().eval()
+
+
+@pytest.fixture
+def clips(model):
+    """Every other clip is forged in the picture from step 20 to 45, where its evidence is higher;
+    the last ones also in sound."""
+    generator = torch.Generator().manual_seed(0)
+    config = model.fdn.config
+    visual, audio = (
+        torch.randn(CLIPS, STEPS, 2 * size, generator=generator)
+        for size in (config.visual, config.audio)
+    )
+    steps = torch.zeros(CLIPS, STEPS, 3)
+    steps[::2, 20:45, 0] = steps[4:, 20:45, 1] = 1
+    steps[..., 2] = steps.amax(-1)
+    visual += steps[..., :1]
+    here = torch.ones(CLIPS, STEPS, dtype=torch.bool)
+    seen = here.clone()
+    seen[:, 70:] = False
+    return Clips(visual, audio, visual.mean(-1), seen, here, steps.amax(1), steps)
+
+
+def told(*flags):
+    return parse(["cache", "run", *flags])
+
+
+def terms(model, clips, *flags, teacher=None):
+    return fdn_loss(model, clips, told(*flags), teacher)
+
+
+@pytest.mark.parametrize("name", [name for name, *_ in WEIGHTS])
+def test_every_term_can_be_switched_off_and_weighs_what_is_said(model, clips, name):
+    common = ["--labels", "frames"]
+    teacher = Teacher.of(model.fdn, [clips], "streams")
+    without, once, twice = (
+        terms(model, clips, *common, f"--{name}", weight, teacher=teacher)
+        for weight in ("0", "1", "2")
+    )
+    assert name not in without and set(once) == set(without) | {name}
+    assert once[name].item() > 0
+    assert twice[name].item() == pytest.approx(2 * once[name].item())
+    assert all(once[other] == without[other] for other in without)
+
+
+def test_symmetry_changes_the_contrast_alone(model, clips):
+    one, other = terms(model, clips), terms(model, clips, "--symmetric")
+    assert {name for name in one if one[name] != other[name]} == {"aicl"}
+
+
+def test_settings_look_at_their_own_labels_only(model, clips):
+    other_steps = replace(clips, steps=1 - clips.steps)
+    swapped = clips.labels.clone()
+    swapped[:, :2] = 1 - swapped[:, :2]
+    other_streams = replace(clips, labels=swapped)
+    everything = [f for name in ("p2s", "deviation", "cola") for f in (f"--{name}", "1")]
+    for setting, changed in (
+        ("clip", set()),
+        ("streams", {"streams"}),
+        ("frames", {"streams", "frames"}),
+    ):
+        flags = ["--labels", setting, *everything]
+        before = terms(model, clips, *flags)
+        found = set()
+        for other in (other_steps, other_streams):
+            after = terms(model, other, *flags)
+            found |= {name for name in before if before[name] != after[name]}
+        assert found == changed
+
+
+def test_clip_labels_need_a_term_that_reads_them():
+    with pytest.raises(SystemExit):
+        told("--labels", "clip", "--mil", "0")
+
+
+@pytest.mark.parametrize("inputs", ("all", "content", "error"))
+def test_inputs_that_are_switched_off_change_nothing(clips, inputs):
+    torch.manual_seed(0)
+    model = RTDeepLoc(fdn={"inputs": inputs}).eval()
+    evidence = torch.randn(1, STEPS, 36, 9), torch.randn(1, STEPS, model.mae.config.mel_rows, 9)
+    here = torch.ones(1, STEPS, dtype=torch.bool)
+    before = model.discover(*evidence, here, here).logits
+    for part, read in ((slice(0, 3), inputs != "error"), (slice(3, 9), inputs != "content")):
+        other = [item.clone() for item in evidence]
+        for item in other:
+            item[..., part] = torch.randn_like(item[..., part])
+        assert torch.equal(model.discover(*other, here, here).logits, before) != read
+
+
+def test_inputs_are_kept_in_the_checkpoint(clips, tmp_path):
+    model = RTDeepLoc(fdn={"inputs": "content"}).eval()
+    model.calibrated(model.calibration, "content").save_pretrained(tmp_path)
+    loaded = RTDeepLoc.from_pretrained(tmp_path, strict=True).eval()
+    assert loaded.fdn.config == model.fdn.config
+    given = clips.visual, clips.audio, clips.seen, clips.heard
+    assert torch.equal(loaded.fdn(*given).logits, model.fdn(*given).logits)
+
+
+def test_gates_come_from_authentic_clips_alone(model, clips):
+    before = Teacher.of(model.fdn, [clips], "clip")
+    forged = clips.labels[:, 2] > 0
+    loud = clips.visual.clone()
+    loud[forged] *= 5
+    assert Teacher.of(model.fdn, [replace(clips, visual=loud)], "clip").gates == before.gates
+    loud[~forged] *= 5
+    assert Teacher.of(model.fdn, [replace(clips, visual=loud)], "clip").gates != before.gates
+    one, other = clips[torch.arange(3)], clips[torch.arange(3, CLIPS)]
+    torch.testing.assert_close(
+        torch.tensor(Teacher.of(model.fdn, [one, other], "clip").gates[2]),
+        torch.tensor(before.gates[2]),
+    )
+
+
+def test_pseudo_labels_know_no_truth_and_only_heads_with_labels(model, clips):
+    strict = Teacher.of(model.fdn, [clips], "clip").labels(clips)
+    blind = replace(clips, steps=torch.full_like(clips.steps, torch.nan))
+    again = Teacher.of(model.fdn, [blind], "clip").labels(blind)
+    torch.testing.assert_close(again, strict, equal_nan=True)
+    assert strict[..., :2].isnan().all()
+    authentic = clips.labels[:, 2] == 0
+    assert (strict[authentic][..., 2] == 0).all()
+    streams = Teacher.of(model.fdn, [clips], "streams").labels(clips)
+    valid = known_steps(clips)
+    assert streams[~valid].isnan().all()
+    assert (streams[valid & (clips.labels == 0)[:, None]] == 0).all()
+    inside = streams[..., 0][clips.labels[:, 0] > 0]
+    assert inside.isnan().any() and (inside == 0).any()
+
+
+def test_a_second_stage_is_a_new_network_taught_by_the_first(model, clips):
+    args = told("--labels", "clip", "--pseudo", "1", "--epochs", "3", "--batch", "3")
+    log = learn(model, clips, clips, args)
+    assert ["pseudo" in entry for entry in log] == [False] * 3 + [True] * 3
+    assert isinstance(model.fdn, FDN) and not model.fdn.training
+    assert not any(p.requires_grad for p in model.mae.parameters())
