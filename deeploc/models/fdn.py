@@ -29,8 +29,8 @@ class FDNConfig:
     depth: int = 4
     dropout: float = 0.3
     inputs: str = "all"
-    values: int = 9
-    content: int = 3
+    values: int = 12
+    content: int = 4
 
 
 @dataclass(frozen=True)
