@@ -26,7 +26,7 @@ from deeploc.losses import (
 from deeploc.measure import Evidence, fused_error
 from deeploc.media import VIDEO_RATE_HZ
 from deeploc.metrics import step_labels
-from deeploc.models.fdn import FDN, clip_relative
+from deeploc.models.fdn import FDN, picture_input, sound_input
 from deeploc.models.rt_deeploc import RTDeepLoc
 from deeploc.rival_losses import deviation_loss, hard_snippet_loss, p2s_loss
 from deeploc.scores import STREAMS
@@ -51,7 +51,7 @@ WEIGHTS = (
 class Clips:
     """A split as padded tensors: evidence, what is known of it, and truth of clips and steps.
 
-    `visual (B, T, 2 Dv)`, `audio (B, T, 2 Da)`: evidence as `clip_relative` gives it;
+    `visual (B, T, 2 Dv)`, `audio (B, T, 2 Da)`: `picture_input` and `sound_input`;
     `error (B, T)`; `seen`, `heard (B, T) bool`; `labels (B, 3)` and `steps (B, T, 3)` in the order
     visual, audio, fused, 1 = forged.
     """
@@ -81,8 +81,8 @@ def gather(samples: list[Sample], evidence: list[Evidence]) -> Clips:
         (a.modify_visual, a.modify_audio, a.forged) for a in (item.annotation for item in samples)
     ]
     return Clips(
-        _padded([_relative(item.visual, item.seen) for item in evidence], length),
-        _padded([_relative(item.audio, item.heard) for item in evidence], length),
+        _padded([_input(picture_input, item.visual, item.seen) for item in evidence], length),
+        _padded([_input(sound_input, item.audio, item.heard) for item in evidence], length),
         _padded([np.nan_to_num(fused_error(item)) for item in evidence], length),
         _padded([item.seen for item in evidence], length),
         _padded([item.heard for item in evidence], length),
@@ -91,9 +91,10 @@ def gather(samples: list[Sample], evidence: list[Evidence]) -> Clips:
     )
 
 
-def _relative(evidence: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    flat = torch.from_numpy(evidence.reshape(1, len(evidence), -1))
-    return clip_relative(flat, torch.from_numpy(valid)[None])[0].numpy()
+def _input(
+    of: Callable[[Tensor, Tensor], Tensor], evidence: np.ndarray, valid: np.ndarray
+) -> np.ndarray:
+    return of(torch.from_numpy(evidence)[None], torch.from_numpy(valid)[None])[0].numpy()
 
 
 def _padded(arrays: list[np.ndarray], length: int) -> Tensor:

@@ -20,7 +20,7 @@ from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from deeploc.calibration import Calibration
-from deeploc.models.fdn import FDN, Discovery, FDNConfig, clip_relative
+from deeploc.models.fdn import FACE_ZONES, FDN, Discovery, FDNConfig, picture_input, sound_input
 from deeploc.models.mae import (
     BANDS,
     MAE,
@@ -66,7 +66,9 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         self.calibration = Calibration(**(calibration or {}))
         self.mae = MAE(config)
         cells, rows = config.cells**2, config.mel_rows
-        evidence = FDNConfig(cells * VALUES, rows * VALUES, values=VALUES, content=len(BANDS))
+        evidence = FDNConfig(
+            len(FACE_ZONES) * VALUES, rows // 2 * VALUES, values=VALUES, content=len(BANDS)
+        )
         self.fdn = FDN(replace(evidence, **(fdn or {})))
         self.register_buffer("face_mean", torch.zeros(cells, VALUES))
         self.register_buffer("face_std", torch.ones(cells, VALUES))
@@ -141,8 +143,7 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
 
     def discover(self, visual: Tensor, audio: Tensor, seen: Tensor, heard: Tensor) -> Discovery:
         """Forgery logits of whole clips: evidence `(B, T, cells, 12)` and `(B, T, rows, 12)`."""
-        picture = clip_relative(visual.flatten(2), seen)
-        return self.fdn(picture, clip_relative(audio.flatten(2), heard), seen, heard)
+        return self.fdn(picture_input(visual, seen), sound_input(audio, heard), seen, heard)
 
 
 def content(patches: Tensor, detail: Tensor, energies: Callable[[Tensor], Tensor]) -> Tensor:
