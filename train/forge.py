@@ -196,6 +196,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--splice", action="store_true", help="cut real generators' output into its originals"
     )
+    parser.add_argument(
+        "--control",
+        action="store_true",
+        help="with --splice: cut in the original's own pictures, only coded once more",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the corpus")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--clip-seconds", type=float, default=7.0)
@@ -223,7 +228,7 @@ def main(arguments: list[str] | None = None) -> None:
         if table is None:
             raise SystemExit("--splice needs --manifest: it tells which clip was made from which.")
         splits = split_identities(table.identity, options.seed, held_out)
-        chunks = list_splices(table, options.manifest.parent, splits)
+        chunks = list_splices(table, options.manifest.parent, splits, options.control)
     else:
         if options.authentic is None:
             raise SystemExit("--authentic is missing: the folder of authentic talking clips.")
