@@ -80,7 +80,7 @@ class Localizer:
 
     def reconstruct(self, clip: Clip, track: FaceTrack, watch: _Stopwatch) -> Evidence:
         """Face crops and log-mel of the clip -> MAE -> evidence of every step."""
-        crops = crop_faces(clip, crop_squares(track), self.model.mae.config.face)
+        crops = crop_faces(clip, crop_squares(track), self.model.mae.config.crop)
         audio = clip.audio if clip.audio is not None else np.zeros(0, np.float32)
         mel = log_mel(audio, clip.grid.n_frames)
         return measure(self.model, crops, mel, heard_steps(clip), watch.progress)

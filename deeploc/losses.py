@@ -14,33 +14,36 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from deeploc.models.mae import Reconstruction, face_energies, log_energy, sound_energies
+from deeploc.models.mae import Patches, Reconstruction, face_energies, log_energy, sound_energies
 
 TOP_STEPS = 20
 
 
 def reconstruction_loss(
-    expected: Reconstruction, faces: Tensor, sound: Tensor, hidden: Tensor, scales: Tensor
+    expected: Reconstruction, patches: Patches, hidden: Tensor, scales: Tensor
 ) -> tuple[Tensor, Tensor]:
     """The MAE's loss on hidden patches: (miss, surprise).
 
     miss: residual energy in every band over `scales (2, 3)`, the typical energy of the targets
-    (picture, sound). surprise: how wrong the expected log energy of that residual is (Huber); its
-    gradient does not reach the residual, so no patch is made predictable by being ignored.
+    (picture, sound). surprise: how wrong the expected log energy of that residual, and the expected
+    detail, is (Huber); its gradient does not reach the residual, so no patch is made predictable by
+    being ignored.
     """
-    in_picture, in_sound = hidden.split([faces.shape[1], sound.shape[1]], dim=1)
+    p, e = patches, expected
+    in_picture, in_sound = hidden.split([p.faces.shape[1], p.sound.shape[1]], dim=1)
     streams = (
-        (face_energies, faces, expected.faces, expected.face_energy, in_picture),
-        (sound_energies, sound, expected.sound, expected.sound_energy, in_sound),
+        (face_energies, p.faces, e.faces, p.face_detail, e.face_energy, in_picture),
+        (sound_energies, p.sound, e.sound, p.sound_detail, e.sound_energy, in_sound),
     )
-    miss = surprise = faces.new_zeros(())
-    for (energies, target, guess, guessed, removed), scale in zip(streams, scales, strict=True):
+    miss = surprise = p.faces.new_zeros(())
+    for (energies, target, guess, detail, guessed, removed), scale in zip(
+        streams, scales, strict=True
+    ):
         if bool(removed.any()):
             energy = energies(target[removed] - guess[removed])
             miss = miss + (energy / scale).mean()
-            surprise = surprise + functional.smooth_l1_loss(
-                guessed[removed], log_energy(energy).detach()
-            )
+            size = torch.cat([log_energy(energy), detail[removed][..., None]], dim=-1)
+            surprise = surprise + functional.smooth_l1_loss(guessed[removed], size.detach())
     return miss, surprise
 
 

@@ -24,7 +24,7 @@ BATCH = 16
 class Evidence:
     """Standardised evidence of a clip, NaN where it could not be measured.
 
-    `visual (T, cells, 9)`, `audio (T, rows, 9)` float32; the 9 values are those of `RTDeepLoc`.
+    `visual (T, cells, 12)`, `audio (T, rows, 12)` float32; the 12 values are those of `RTDeepLoc`.
     """
 
     visual: np.ndarray
@@ -74,7 +74,8 @@ def measure(
     heard: np.ndarray,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Evidence:
-    """Measure a clip of T steps: `faces` streams T crops or None, `mel (4T, M)`, `heard (T,) bool`.
+    """Measure a clip of T steps: `faces` streams T crops or None; `mel (4T, 90)` as `log_mel` gives
+    it; `heard (T,) bool`.
 
     Each step is seen by two windows that overlap by half; memory is bounded by one batch of
     windows. `progress(done, total)` counts steps. On CUDA it runs in bfloat16.
@@ -84,7 +85,7 @@ def measure(
     n_frames = len(heard)
     visual = OverlapAdd(n_frames, (config.cells**2, VALUES))
     audio = OverlapAdd(n_frames, (config.mel_rows, VALUES))
-    windows = cut_windows(faces, mel, heard, config.face, config.window, STRIDE)
+    windows = cut_windows(faces, mel, heard, config.crop, config.window, STRIDE)
     for batch in _batches(windows):
         tensors = (
             torch.from_numpy(np.stack([getattr(window, name) for window in batch])).to(device)

@@ -1,25 +1,27 @@
-"""Sound in, log-mel out. It knows nothing about windows or models."""
+"""Sound in, log-mel and spectral flatness out. It knows nothing about windows or models."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from torchaudio.transforms import MelSpectrogram
+from torchaudio.transforms import MelScale, Spectrogram
 
 from deeploc.media import AUDIO_RATE_HZ, VIDEO_RATE_HZ, Clip
 
 MEL_BINS = 80
+FLAT_BANDS = 10
 MEL_PER_STEP = 4
 HOP_SAMPLES = int(AUDIO_RATE_HZ / VIDEO_RATE_HZ / MEL_PER_STEP)
 FLOOR = 1e-6
 
-_spectrogram = MelSpectrogram(
-    AUDIO_RATE_HZ, n_fft=512, win_length=400, hop_length=HOP_SAMPLES, n_mels=MEL_BINS
-)
+_spectrogram = Spectrogram(n_fft=512, win_length=400, hop_length=HOP_SAMPLES)
+_to_mel = MelScale(MEL_BINS, AUDIO_RATE_HZ, n_stft=257)
+_bands = (_to_mel.fb.reshape(257, FLAT_BANDS, -1).sum(-1) > 0).float()
 
 
 def log_mel(audio: np.ndarray, n_frames: int) -> np.ndarray:
-    """`audio (S,) float32` at 16 kHz -> `(4 * n_frames, 80) float32` log-mel, 4 rows a 25 Hz step.
+    """`audio (S,) float32` at 16 kHz -> `(4 * n_frames, 90) float32`, 4 rows a 25 Hz step: 80 bins
+    of log-mel, then the flatness of the linear spectrum within each 8 of them.
 
     Row `j` is centred on second `j / 100`. Worked in pieces of a minute, so memory stays small.
     """
@@ -30,10 +32,20 @@ def log_mel(audio: np.ndarray, n_frames: int) -> np.ndarray:
     parts = []
     for start in range(0, rows * HOP_SAMPLES, piece):
         stop = min(start + piece, rows * HOP_SAMPLES)
-        mel = _spectrogram(torch.from_numpy(padded[start : stop + 2 * margin]))
-        inner = mel[:, 8 : 8 + (stop - start) // HOP_SAMPLES]
-        parts.append(torch.log(inner + FLOOR).T.contiguous().numpy())
+        spectrum = _spectrogram(torch.from_numpy(padded[start : stop + 2 * margin]))
+        spectrum = spectrum[:, 8 : 8 + (stop - start) // HOP_SAMPLES]
+        both = [torch.log(_to_mel(spectrum) + FLOOR), _flatness(spectrum)]
+        parts.append(torch.cat(both).T.contiguous().numpy())
     return np.concatenate(parts)
+
+
+def _flatness(spectrum: torch.Tensor) -> torch.Tensor:
+    """Power `(257, N)` -> `(10, N)`: log of geometric over arithmetic mean of the bins of a band.
+
+    0 is noise-like; harmonics, and what a vocoder makes of them, lie below.
+    """
+    power, share = spectrum + FLOOR, (_bands / _bands.sum(0)).T
+    return share @ torch.log(power) - torch.log(share @ power)
 
 
 def heard_steps(clip: Clip) -> np.ndarray:

@@ -101,7 +101,7 @@ def fill(folder: Path, seconds: float) -> tuple[float, list[Sample]]:
 
     def one() -> float:
         path = next(turns)
-        found[path] = extract_clip(path, detector, MAEConfig().face)
+        found[path] = extract_clip(path, detector, MAEConfig().crop)
         return len(found[path].seen) / VIDEO_RATE_HZ
 
     speed = rate(one, seconds)

@@ -30,8 +30,8 @@ PATIENCE = 1000
 class ClipTensors:
     """What the model needs of one clip of T steps.
 
-    `faces (T, H, W, 3) uint8` (zeros where unseen), `mel (4T, M) float32`; `seen`, `heard` are
-    `(T,) bool`.
+    `faces (T, H, W, 3) uint8` (zeros where unseen), `mel (4T, 90) float32` as `log_mel` gives it;
+    `seen`, `heard` are `(T,) bool`.
     """
 
     faces: np.ndarray

@@ -29,7 +29,7 @@ from deeploc.losses import (
 from deeploc.measure import Evidence, fused_error
 from deeploc.media import VIDEO_RATE_HZ
 from deeploc.metrics import step_labels
-from deeploc.models.fdn import FDN, clip_relative
+from deeploc.models.fdn import FDN, picture_input, sound_input
 from deeploc.models.rt_deeploc import RTDeepLoc
 from deeploc.rival_losses import deviation_loss, hard_snippet_loss, p2s_loss
 from deeploc.scores import STREAMS
@@ -54,7 +54,7 @@ WEIGHTS = (
 class Clips:
     """Clips as padded tensors: evidence, what is known of it, and truth of clips and steps.
 
-    `visual (B, T, 2 Dv)`, `audio (B, T, 2 Da)`: evidence as `clip_relative` gives it;
+    `visual (B, T, 2 Dv)`, `audio (B, T, 2 Da)`: `picture_input` and `sound_input`;
     `error (B, T)`; `seen`, `heard (B, T) bool`; `labels (B, 3)` and `steps (B, T, 3)` in the order
     visual, audio, fused, 1 = forged.
     """
@@ -97,8 +97,8 @@ def prepared(sample: Sample, evidence: Evidence) -> Clips:
     steps = [step_labels(a.segments[stream], grid) for stream in STREAMS]
     seen, heard = torch.from_numpy(evidence.seen)[None], torch.from_numpy(evidence.heard)[None]
     return Clips(
-        clip_relative(torch.from_numpy(evidence.visual).flatten(1)[None], seen),
-        clip_relative(torch.from_numpy(evidence.audio).flatten(1)[None], heard),
+        picture_input(torch.from_numpy(evidence.visual)[None], seen),
+        sound_input(torch.from_numpy(evidence.audio)[None], heard),
         torch.from_numpy(np.nan_to_num(fused_error(evidence)))[None],
         seen,
         heard,

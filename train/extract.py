@@ -185,7 +185,7 @@ def main(arguments: list[str] | None = None) -> None:
         root, annotations = _prepare(args)
     except BadAnnotations as error:
         raise SystemExit(str(error)) from None
-    work = partial(_work, root=root, cache=args.cache, size=MAEConfig().face)
+    work = partial(_work, root=root, cache=args.cache, size=MAEConfig().crop)
     with ProcessPoolExecutor(
         args.workers, get_context("spawn"), torch.set_num_threads, (1,)
     ) as pool:

@@ -196,10 +196,18 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--splice", action="store_true", help="cut real generators' output into its originals"
     )
+    parser.add_argument(
+        "--control",
+        action="store_true",
+        help="with --splice: cut in the original's own pictures, only coded once more",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the corpus")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--clip-seconds", type=float, default=7.0)
     parser.add_argument("--per-identity", type=int, default=8, help="chunks of one person at most")
+    parser.add_argument(
+        "--rounds", type=int, default=1, help="how often a chunk of the train split is forged"
+    )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument(
         "--unseen",
@@ -220,7 +228,7 @@ def main(arguments: list[str] | None = None) -> None:
         if table is None:
             raise SystemExit("--splice needs --manifest: it tells which clip was made from which.")
         splits = split_identities(table.identity, options.seed, held_out)
-        chunks = list_splices(table, options.manifest.parent, splits)
+        chunks = list_splices(table, options.manifest.parent, splits, options.control)
     else:
         if options.authentic is None:
             raise SystemExit("--authentic is missing: the folder of authentic talking clips.")
@@ -229,7 +237,8 @@ def main(arguments: list[str] | None = None) -> None:
         chunks = cut_chunks(clips, options.seed, length, most, held_out)
     if not chunks:
         raise SystemExit(f"{options.authentic} holds no clip of {MIN_CHUNK_S} s or more to forge.")
-    plan = Plan(tuple(chunks), str(options.out), options.seed, tuple(options.unseen))
+    unseen = tuple(options.unseen)
+    plan = Plan(tuple(chunks), str(options.out), options.seed, unseen, options.rounds)
     records = build(plan, options.workers)
     counts = pd.DataFrame(records, columns=["split", "n_fakes"])
     print(counts.assign(forged=counts.n_fakes > 0).groupby(["split", "forged"]).size().to_string())

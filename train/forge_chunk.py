@@ -32,13 +32,14 @@ NULL_EVERY = 3
 UNSEEN_PROBABILITY = 0.35
 SIMILAR_TURN = 0.1
 LOWEST_HZ = 30.0
-VARIANTS: dict[str, tuple[str, ...]] = {
-    "authentic": (),
-    "picture": ("visual",),
-    "sound": ("audio",),
-    "both": ("visual", "audio"),
-    "null": ("visual", "audio"),
-}
+Variant = tuple[str, tuple[str, ...]]
+AUTHENTIC: Variant = ("authentic", ())
+NULL: Variant = ("null", ("visual", "audio"))
+FORGED: tuple[Variant, ...] = (
+    ("picture", ("visual",)),
+    ("sound", ("audio",)),
+    ("both", ("visual", "audio")),
+)
 STEP_SAMPLES = int(AUDIO_RATE_HZ / VIDEO_RATE_HZ)
 
 
@@ -75,12 +76,14 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a worker needs: the chunks, where forgeries go, and what they may use."""
+    """All that a worker needs: the chunks, where forgeries go, what they may use, and how often
+    each chunk of the train split is forged."""
 
     chunks: tuple[Chunk, ...]
     out: str
     seed: int
     unseen: tuple[str, ...]
+    rounds: int = 1
 
 
 @dataclass(frozen=True)
@@ -222,14 +225,14 @@ def forge_chunk(plan: Plan, chunk: Chunk) -> list[dict[str, Any]]:
     talk = load_talk(chunk, plan.seed)
     quality = int(np.random.default_rng([plan.seed, chunk.number, 1]).integers(18, 27))
     records = []
-    for index, (variant, streams) in enumerate(VARIANTS.items()):
-        if variant == "null" and chunk.number % NULL_EVERY:
-            continue
+    variants = FORGED if chunk.number % NULL_EVERY else (*FORGED, NULL)
+    rounds = plan.rounds if chunk.split == "train" else 1
+    for index, (variant, streams) in enumerate([AUTHENTIC, *variants * rounds]):
         rng = np.random.default_rng([plan.seed, chunk.number, 2, index])
         frames, audio, made = forge_talk(plan, chunk, talk, variant, streams, rng)
-        name = f"{chunk.split}/{10 * chunk.number + index:06d}.mp4"
+        name = f"{chunk.split}/{100 * chunk.number + index:06d}.mp4"
         write_clip(Path(plan.out) / name, frames, steady(audio), rate_hz=VIDEO_RATE_HZ, crf=quality)
-        original = None if index == 0 else f"{chunk.split}/{10 * chunk.number:06d}.mp4"
+        original = None if index == 0 else f"{chunk.split}/{100 * chunk.number:06d}.mp4"
         records.append(record(plan, chunk, name, original, len(frames), made))
     return records
 

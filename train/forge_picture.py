@@ -26,10 +26,19 @@ from train.forge_face import (
     region_alpha,
     warped,
 )
+from train.forge_tool import HEAD, draw_coding, handed_over
 
-FADE_FRAMES = 2
+MOST_FADE_FRAMES = 2
+CODED_SHARE = 0.75
 
-FAMILIES = ("mouth-swap-self", "mouth-swap-other", "face-swap-other", "resynthesis", "freeze")
+FAMILIES = (
+    "mouth-swap-self",
+    "mouth-swap-other",
+    "face-swap-other",
+    "mouth-resynthesis",
+    "face-resynthesis",
+    "freeze",
+)
 UNSEEN_FAMILIES = ("poisson",)
 FROM_OTHERS = ("mouth-swap-other", "face-swap-other")
 
@@ -46,47 +55,67 @@ def forge_picture(
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """A copy of the frames with the steps `[start, end)` forged, and how it was done.
 
-    `other` is a picture of another person, needed by the families in `FROM_OTHERS`. The family
-    `null` moves the mouth by less than a pixel through the same blend: it stays authentic.
+    Most forged stretches come out of a tool's own file (`forge_tool`). `other` is a picture of
+    another person, needed by the families in `FROM_OTHERS`. The family `null` moves the mouth by
+    less than a pixel through the same blend, and through no file: it stays authentic.
     """
     region = (FACE if family.startswith("face") else MOUTH).varied(rng)
+    fade_frames = int(rng.integers(MOST_FADE_FRAMES + 1))
     if family == "poisson":
         donor_steps = _elsewhere(len(picture.frames), span, rng)
-        return _blend_membrane(picture, span, donor_steps), {"donor_start": int(donor_steps[0])}
+        forged = _blend_membrane(picture, span, donor_steps, fade_frames)
+        how: dict[str, Any] = {"donor_start": int(donor_steps[0])}
+    else:
+        patches, how = _patches(picture, span, family, region, rng, other)
+        how["region"] = [round(float(size), 3) for size in vars(region).values()]
+        forged = _blend(picture, span, region, patches, fade_frames)
+    if family == "null" or rng.random() > CODED_SHARE:
+        return forged, how
+    around = (region, FACE, HEAD, HEAD)[rng.integers(4)].varied(rng)
+    forged, coding = handed_over(picture, forged, span, draw_coding(rng), around)
+    return forged, how | coding
+
+
+def _patches(
+    picture: Picture,
+    span: tuple[int, int],
+    family: str,
+    region: Region,
+    rng: np.random.Generator,
+    other: Picture | None,
+) -> tuple[Patches, dict[str, Any]]:
     if family == "null":
         shift = rng.uniform(0.2, 0.8, 2) * rng.choice([-1, 1], 2)
-        patches = _shifted(picture, shift)
-        how: dict[str, Any] = {"shift_px": shift.round(3).tolist()}
-    elif family == "resynthesis":
-        patches, how = _resynthesised(picture, span, region, rng)
-    elif family in FROM_OTHERS:
+        return _shifted(picture, shift), {"shift_px": shift.round(3).tolist()}
+    if family.endswith("resynthesis"):
+        return _resynthesised(picture, span, region, rng)
+    if family in FROM_OTHERS:
         if other is None:
             raise ValueError(f"{family} needs another person's picture")
         donor_steps = _consecutive(picture, span, other, rng)
-        patches, how = _swapped(picture, span, region, other, donor_steps, rng)
-    elif family in ("mouth-swap-self", "freeze"):
+        return _swapped(picture, span, region, other, donor_steps, rng)
+    if family in ("mouth-swap-self", "freeze"):
         choose = _held if family == "freeze" else _elsewhere
         donor_steps = choose(len(picture.frames), span, rng)
-        patches, how = _swapped(picture, span, region, picture, donor_steps, rng)
-    else:
-        raise ValueError(f"unknown picture family: {family}")
-    how["region"] = [round(float(size), 3) for size in vars(region).values()]
-    return _blend(picture, span, region, patches), how
+        return _swapped(picture, span, region, picture, donor_steps, rng)
+    raise ValueError(f"unknown picture family: {family}")
 
 
-def _blend(picture: Picture, span: tuple[int, int], region: Region, patches: Patches) -> np.ndarray:
+def _blend(
+    picture: Picture, span: tuple[int, int], region: Region, patches: Patches, fade_frames: int
+) -> np.ndarray:
     frames = picture.frames.copy()
     for step in range(*span):
         rows, columns, alpha = region_alpha(picture.landmarks[step], region, frames.shape[1:3])
-        alpha = (alpha * fade(step, span))[..., None]
+        alpha = (alpha * fade(step, span, fade_frames))[..., None]
         mixed = alpha * patches(step, rows, columns) + (1 - alpha) * frames[step, rows, columns]
         frames[step, rows, columns] = np.clip(np.rint(mixed), 0, 255)
     return frames
 
 
-def fade(step: int, span: tuple[int, int]) -> float:
-    """Weight 0..1 of a forgery at a step of its span: in and out over two frames."""
-    return min(1.0, (min(step - span[0], span[1] - 1 - step) + 1) / (FADE_FRAMES + 1))
+def fade(step: int, span: tuple[int, int], frames: int) -> float:
+    """Weight 0..1 of a forgery at a step of its span: in and out over so many frames."""
+    return min(1.0, (min(step - span[0], span[1] - 1 - step) + 1) / (frames + 1))
 
 
 def _shifted(picture: Picture, shift: np.ndarray) -> Patches:
@@ -195,7 +224,7 @@ def _resynthesised(
     manner = str(rng.choice(["small", "blur", "jpeg", "few-components", "sharp"]))
     reach = max(region.half_width, region.half_height)
     units = np.median([place_face(points).scale for points in picture.landmarks])
-    coarse = rng.uniform(2.0, 4.0) if manner == "small" else rng.uniform(1.0, 1.6)
+    coarse = rng.uniform(1.3, 4.0) if manner == "small" else rng.uniform(1.0, 1.6)
     size = int(np.clip(2 * reach * units / coarse, 16, 160))
     square = SimilarityTransform(scale=2 * reach / size, translation=(-reach, region.down - reach))
     everything = slice(0, size)
@@ -248,7 +277,9 @@ def _as_jpeg(patch: np.ndarray, quality: int) -> np.ndarray:
     return np.asarray(Image.open(buffer), np.float32)
 
 
-def _blend_membrane(picture: Picture, span: tuple[int, int], donor_steps: np.ndarray) -> np.ndarray:
+def _blend_membrane(
+    picture: Picture, span: tuple[int, int], donor_steps: np.ndarray, fade_frames: int
+) -> np.ndarray:
     """Gradient-domain blend: the donor's mouth plus the smoothest surface that closes the seam."""
     frames = picture.frames.copy()
     box = Region(down=0.12, half_width=0.6, half_height=0.4, feather=1.0)
@@ -260,7 +291,7 @@ def _blend_membrane(picture: Picture, span: tuple[int, int], donor_steps: np.nda
         own = frames[step, rows, columns].astype(np.float64)
         patch = warped(picture.frames[donor_step], place, rows, columns, 3)
         patch = patch + _membrane(own - patch)
-        weight = fade(step, span)
+        weight = fade(step, span, fade_frames)
         mixed = np.clip(np.rint(weight * patch + (1 - weight) * own), 0, 255)
         frames[step, rows, columns] = mixed
     return frames

@@ -4,12 +4,14 @@ A generator's output for a whole clip that is frame-aligned with the authentic c
 from becomes a partial forgery with exact truth: stretches of it are cut into the authentic clip.
 Edited speech that has no picture is put, like its authentic original, under the picture of
 somebody who can't be heard. Nothing here makes a forgery of its own.
+
+A generator's output went through a file of its own. How much of what is found is that file, the
+control tells: the same authentic clips with stretches of themselves, coded once more.
 """
 
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -33,10 +35,12 @@ from train.forge_chunk import (
     small,
     steady,
 )
+from train.forge_tool import coded, draw_coding
 
 SPEECH_SUFFIXES = {".flac", ".wav", ".mp3"}
 MOST_STEPS = round(8 * VIDEO_RATE_HZ)
 FEWEST_STEPS = 40
+RECODED = "recoded"
 MOST_APART = 20.0  # mean difference of grey values beside the face; more is another shot
 
 
@@ -45,18 +49,29 @@ def has_generators(table: pd.DataFrame) -> set[str]:
     return {row.identity for row, _ in _paired(table)}
 
 
-def list_splices(table: pd.DataFrame, folder: Path, splits: dict[str, str]) -> list[Chunk]:
-    """One chunk for every authentic clip that has generated counterparts.
+def list_splices(
+    table: pd.DataFrame, folder: Path, splits: dict[str, str], control: bool = False
+) -> list[Chunk]:
+    """One chunk for every authentic clip that has generated counterparts; with `control` those with
+    a picture, and as their only counterpart the clip itself, `RECODED`.
 
     `table`: a manifest with the columns path, label, modified, generator, identity, pair, segments
     and has_audio, whose paths are relative to `folder`. `splits`: the split of every identity.
     """
-    fakes: dict[str, list[Fake]] = defaultdict(list)
+    fakes: dict[str, list[Fake]] = {}
     people = {}
     for row, pair in _paired(table):
         stream = "visual" if row.modified == "visual" else "audio"
-        fakes[pair].append(Fake(str(folder / row.path), row.generator, stream, _spans(row)))
+        fakes.setdefault(pair, []).append(
+            Fake(str(folder / row.path), row.generator, stream, _spans(row))
+        )
         people[pair] = row.identity
+    if control:
+        fakes = {
+            pair: [Fake(str(folder / pair), RECODED, "visual")]
+            for pair, rows in fakes.items()
+            if any(row.stream == "visual" for row in rows)
+        }
     silent = table[(table.label == "authentic") & table.has_audio.isin(("0", "False"))]
     chunks = []
     for number, pair in enumerate(sorted(fakes)):
@@ -159,6 +174,8 @@ def _splice(
         if length < FEWEST_STEPS or not _aligned(frames[:length], other[:length]):
             return None
         spans = draw_spans(length, length / VIDEO_RATE_HZ / 2, rng)
+        if fake.family == RECODED:
+            other = coded(other, *draw_coding(rng))
         other = _in_colours_of(frames[:length], other[:length])
         inside = _middle(frames.shape[1:3])[..., None]
         picture = frames.copy()

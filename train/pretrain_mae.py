@@ -72,7 +72,7 @@ class Draw:
 
 
 def set_sound_statistics(mae: MAE, samples: list[Sample], ranks: Ranks) -> None:
-    """Mean and spread of every mel bin over authentic clips, into the MAE's buffers."""
+    """Mean and spread of every mel bin and band over authentic clips, into the MAE's buffers."""
     moments = Moments(mae.mel_mean.shape)
     for sample in ranks.own([sample for sample in samples if sample.untouched]):
         moments.add(ClipTensors.load_mel(sample.path))
@@ -83,10 +83,9 @@ def set_sound_statistics(mae: MAE, samples: list[Sample], ranks: Ranks) -> None:
 
 def typical_energies(mae: MAE, faces: Tensor, mel: Tensor) -> Tensor:
     """`(2, 3)`: mean energy of the targets by stream and band; the unit of the loss."""
-    picture, sound = mae.targets(faces, mel)
-    return torch.stack(
-        [face_energies(picture).mean((0, 1, 2)), sound_energies(sound).mean((0, 1, 2))]
-    )
+    patches = mae.targets(faces, mel)
+    energies = (face_energies(patches.faces), sound_energies(patches.sound))
+    return torch.stack([energy.mean((0, 1, 2)) for energy in energies])
 
 
 def batch_loss(network: MAE, mae: MAE, batch: Batch, scales: Tensor, of: Tensor, bf16: bool):
@@ -98,13 +97,13 @@ def batch_loss(network: MAE, mae: MAE, batch: Batch, scales: Tensor, of: Tensor,
     """
     faces, mel, hidden = batch
     with torch.autocast(faces.device.type, torch.bfloat16, enabled=bf16):
-        picture, sound = mae.targets(faces, mel)
-        expected = network(picture, sound, hidden)
+        patches = mae.targets(faces, mel)
+        expected = network(patches, hidden)
     # every output takes part, also where a batch hides nothing of a stream: other ranks wait for it
     loss = 0 * torch.stack([output.mean() for output in vars(expected).values()]).sum().expand(2)
     is_picture = torch.arange(hidden.shape[1], device=hidden.device) < mae.config.visual_patches
     for own, everywhere in zip((hidden & is_picture, hidden & ~is_picture), of, strict=True):
-        means = torch.stack(reconstruction_loss(expected, picture, sound, own, scales))
+        means = torch.stack(reconstruction_loss(expected, patches, own, scales))
         loss = loss + means * (own.sum() / everywhere.clamp(min=1))
     return loss
 

@@ -1,9 +1,11 @@
 """The forgery discovery network (FDN): evidence of every step -> forgery scores of every step.
 
 It sees the whole clip and only ever relative to itself: a partial forgery is an outlier among the
-clip's own steps. It knows nothing about pixels, seconds or how the evidence was measured.
+clip's own steps. Cells of the face are averaged over a few zones first, and rows of the mel over
+pairs: who learns from few people would else learn these people. It knows nothing about pixels,
+seconds or how the evidence was measured.
 
-Shapes: B clips, T steps (25 Hz), D evidence values a step.
+Shapes: B clips, T steps (25 Hz), L cells or rows, V evidence values each, D values a step.
 """
 
 from __future__ import annotations
@@ -19,18 +21,18 @@ from torch.nn import functional
 class FDNConfig:
     """`visual`, `audio`: evidence values a step; `depth` blocks with dilations 1, 2, 4...
 
-    `inputs`: which evidence is looked at, "all", "content" (of the `values` of every cell the first
+    `inputs`: which evidence is looked at, "all", "content" (of the `values` of every zone the first
     `content`, those that owe nothing to a reconstruction) or "error" (the others).
     """
 
     visual: int
     audio: int
     width: int = 64
-    depth: int = 4
+    depth: int = 2
     dropout: float = 0.3
     inputs: str = "all"
-    values: int = 9
-    content: int = 3
+    values: int = 12
+    content: int = 4
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class FDN(nn.Module):
         self.fused_head = nn.Linear(config.width, 1)
 
     def forward(self, visual: Tensor, audio: Tensor, seen: Tensor, heard: Tensor) -> Discovery:
-        """`visual (B, T, 2 Dv)`, `audio (B, T, 2 Da)`: evidence as `clip_relative` gives it;
+        """`visual (B, T, 2 Dv)`, `audio (B, T, 2 Da)`: `picture_input` and
+        `sound_input`;
         `seen`, `heard (B, T) bool`. Logits of unseen or unheard steps mean nothing."""
         picture = self.visual(visual * self.used_visual, seen)
         sound = self.audio(audio * self.used_audio, heard)
@@ -108,6 +111,28 @@ class _Block(nn.Module):
         """`h (B, W, T)`; `gate (B, 1, T)` keeps absent steps at zero: they reach nothing."""
         known = self.norm(h.transpose(1, 2)).transpose(1, 2) * gate
         return (h + self.dropout(self.mix(functional.gelu(self.spread(known))))) * gate
+
+
+def picture_input(evidence: Tensor, seen: Tensor) -> Tensor:
+    """`(B, T, 36, V)` evidence, `seen (B, T) bool` -> `(B, T, 2 D)`: what the FDN looks at."""
+    return clip_relative((FACE_ZONES.to(evidence) @ evidence).flatten(2), seen)
+
+
+def sound_input(evidence: Tensor, heard: Tensor) -> Tensor:
+    """`(B, T, rows, V)` evidence, `heard (B, T) bool` -> `(B, T, 2 D)`; rows by pairs."""
+    return clip_relative(evidence.unflatten(2, (-1, 2)).mean(3).flatten(2), heard)
+
+
+def _face_zones() -> Tensor:
+    """`(5, 36)`: means over the edges, the forehead, the eyes, the nose, the mouth of a crop."""
+    zones = torch.zeros(5, 6, 6)
+    zones[0, :, [0, 5]] = 1
+    for zone, rows in enumerate(((0, 1), (1, 3), (3, 4), (4, 6)), start=1):
+        zones[zone, slice(*rows), 1:5] = 1
+    return zones.flatten(1) / zones.sum((1, 2))[:, None]
+
+
+FACE_ZONES = _face_zones()
 
 
 def clip_relative(x: Tensor, valid: Tensor) -> Tensor:

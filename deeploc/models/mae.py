@@ -2,7 +2,9 @@
 
 Trained on authentic clips only, it says two things about every hidden patch: what should be there,
 and how large the miss usually is. So an observed miss can be surprising in both directions: too
-large, or too small (forged content is often smoother than authentic content).
+large, or too small (forged content is often smoother than authentic content). What is too fine to
+be rebuilt, the face at twice the resolution and the sound's linear spectrum, it only weighs: how
+much there is, against how much should be ("detail").
 
 It knows nothing about clips, labels, or what a surprise means: `deeploc.measure` turns it into
 evidence. The design is our own; RT-DeepLoc's abstract fixes only "MAE trained on authentic data".
@@ -13,20 +15,25 @@ Shapes: B windows, K steps a window (25 Hz), L = Lv + La patches (picture first)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-BANDS = ("value", "fine", "change")
+REBUILT = ("value", "fine", "change")
+BANDS = (*REBUILT, "detail")
 ENERGY_FLOOR = 1e-5
 
 
 @dataclass(frozen=True)
 class MAEConfig:
-    """Sizes of the MAE. `face` pixels a side, cut into `patch` pixel squares over `tubelet` steps;
-    the log-mel into patches of `mel_patch` bins over the same steps."""
+    """Sizes of the MAE. Faces of `crop` pixels a side are averaged down to `face`, and cut into
+    `patch` pixel squares over `tubelet` steps; the log-mel into patches of `mel_patch` bins over
+    the same steps."""
 
     window: int = 16
+    crop: int = 192
     face: int = 96
     patch: int = 16
     tubelet: int = 2
@@ -64,12 +71,27 @@ class MAEConfig:
 
 
 @dataclass(frozen=True)
+class Patches:
+    """Windows cut into patches: what the MAE sees, and what it is to expect.
+
+    `faces (B, Lv, S, p, p, 3)`, `sound (B, La, S, f, m)`: normalised values; `face_detail
+    (B, Lv, S)`: log energy of the Laplacian of the luma at the resolution of the crop;
+    `sound_detail (B, La, S)`: spectral flatness.
+    """
+
+    faces: Tensor
+    sound: Tensor
+    face_detail: Tensor
+    sound_detail: Tensor
+
+
+@dataclass(frozen=True)
 class Reconstruction:
     """What the MAE expects at every patch, hidden or not (only hidden ones mean anything).
 
     `faces (B, Lv, S, p, p, 3)`, `sound (B, La, S, f, m)`: values, normalised like the targets;
-    `face_energy (B, Lv, S, 3)`, `sound_energy (B, La, S, 3)`: expected log energy of the residual
-    in each of `BANDS`.
+    `face_energy (B, Lv, S, 4)`, `sound_energy (B, La, S, 4)`: expected log energy of the residual
+    in each of `REBUILT`, and expected detail.
     """
 
     faces: Tensor
@@ -90,10 +112,10 @@ class MAE(nn.Module):
         c = config
         face_values = c.tubelet * c.patch**2 * 3
         mel_values = c.tubelet * c.mel_per_step * c.mel_patch
-        self.register_buffer("mel_mean", torch.zeros(c.mel_bins))
-        self.register_buffer("mel_std", torch.ones(c.mel_bins))
-        self.embed_faces = nn.Linear(face_values, c.width)
-        self.embed_sound = nn.Linear(mel_values, c.width)
+        self.register_buffer("mel_mean", torch.zeros(c.mel_bins + c.mel_rows))
+        self.register_buffer("mel_std", torch.ones(c.mel_bins + c.mel_rows))
+        self.embed_faces = nn.Linear(face_values + c.tubelet, c.width)
+        self.embed_sound = nn.Linear(mel_values + c.tubelet, c.width)
         patches = c.visual_patches + c.audio_patches
         self.position = nn.Parameter(torch.randn(patches, c.width) * 0.02)
         self.anchor = nn.Parameter(torch.randn(1, 1, c.width) * 0.02)
@@ -107,29 +129,44 @@ class MAE(nn.Module):
         self.face_energy_head = nn.Linear(c.decoder_width, c.tubelet * len(BANDS))
         self.sound_energy_head = nn.Linear(c.decoder_width, c.tubelet * len(BANDS))
 
-    def targets(self, faces: Tensor, mel: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalised patches of `faces (B, K, H, W, 3) uint8` and `mel (B, 4K, M)` log-mel.
-
-        Returns `(B, Lv, S, p, p, 3)` and `(B, La, S, f, m)` float32.
-        """
+    def targets(self, faces: Tensor, mel: Tensor) -> Patches:
+        """Patches of `faces (B, K, crop, crop, 3) uint8` and `mel (B, 4K, M + rows)`, the log-mel
+        and the flatness of as many bands as it has rows of patches (`deeploc.sound.log_mel`)."""
         c = self.config
-        assert faces.shape[1:] == (c.window, c.face, c.face, 3), faces.shape
-        assert mel.shape[1:] == (c.window * c.mel_per_step, c.mel_bins), mel.shape
+        assert faces.shape[1:] == (c.window, c.crop, c.crop, 3), faces.shape
+        assert mel.shape[1:] == (c.window * c.mel_per_step, len(self.mel_mean)), mel.shape
         b, n, p = len(faces), c.cells, c.patch
-        x = (faces.float() / 255 - 0.5) / 0.25
+        detail = self._detail(faces)
+        x = (_averaged(faces, c.crop // c.face) / 255 - 0.5) / 0.25
         x = x.reshape(b, c.slots, c.tubelet, n, p, n, p, 3)
         x = x.permute(0, 1, 3, 5, 2, 4, 6, 7).reshape(b, c.visual_patches, c.tubelet, p, p, 3)
         y = (mel - self.mel_mean) / self.mel_std
+        y, flat = y.split([c.mel_bins, c.mel_rows], dim=-1)
         y = y.reshape(b, c.slots, c.tubelet, c.mel_per_step, c.mel_rows, c.mel_patch)
         y = y.permute(0, 1, 4, 2, 3, 5)
-        return x, y.reshape(b, c.audio_patches, c.tubelet, c.mel_per_step, c.mel_patch)
+        y = y.reshape(b, c.audio_patches, c.tubelet, c.mel_per_step, c.mel_patch)
+        flat = flat.reshape(b, c.slots, c.tubelet, c.mel_per_step, c.mel_rows).mean(3)
+        flat = flat.transpose(2, 3).reshape(b, c.audio_patches, c.tubelet)
+        return Patches(x, y, detail, flat)
 
-    def forward(self, faces: Tensor, sound: Tensor, hidden: Tensor) -> Reconstruction:
-        """`faces`, `sound` as `targets` gives them; `hidden (B, L) bool`, True = removed."""
+    def _detail(self, faces: Tensor) -> Tensor:
+        """`(B, K, crop, crop, 3) uint8` -> `(B, Lv, S)`: log energy of the Laplacian of the luma,
+        patch by patch. Whole numbers as long as possible: a window has millions of pixels."""
         c = self.config
-        tokens = torch.cat(
-            [self.embed_faces(faces.flatten(2)), self.embed_sound(sound.flatten(2))], dim=1
-        )
+        luma = faces[..., 0].short() + faces[..., 1] + faces[..., 2]
+        energy = (laplacian(luma).float() / (3 * 255 * 0.25)).square()
+        energy = functional.avg_pool2d(energy, c.crop // c.cells, ceil_mode=True)
+        detail = (log_energy(energy) + 4) / 2
+        detail = detail.reshape(len(faces), c.slots, c.tubelet, c.cells**2)
+        return detail.transpose(2, 3).reshape(len(faces), c.visual_patches, c.tubelet)
+
+    def forward(self, patches: Patches, hidden: Tensor) -> Reconstruction:
+        """`patches` as `targets` gives them; `hidden (B, L) bool`, True = removed."""
+        c = self.config
+        faces, sound = patches.faces, patches.sound
+        seen = torch.cat([faces.flatten(2), patches.face_detail], dim=-1)
+        heard = torch.cat([sound.flatten(2), patches.sound_detail], dim=-1)
+        tokens = torch.cat([self.embed_faces(seen), self.embed_sound(heard)], dim=1)
         assert hidden.shape == tokens.shape[:2], (hidden.shape, tokens.shape)
         tokens = tokens + self.position
         b, width = len(tokens), tokens.shape[-1]
@@ -161,25 +198,37 @@ def _transformer(width: int, depth: int, heads: int) -> nn.TransformerEncoder:
     return nn.TransformerEncoder(layer, depth, nn.LayerNorm(width), enable_nested_tensor=False)
 
 
-def face_energies(patches: Tensor) -> Tensor:
-    """Mean squares of face patches `(..., S, p, p, 3)` in each of `BANDS`: `(..., S, 3)`.
+def _averaged(faces: Tensor, by: int) -> Tensor:
+    """`(B, K, H, W, 3) uint8` -> `(B, K, H / by, W / by, 3) float32`."""
+    summed = faces[:, :, ::by, ::by].short()
+    for row, column in list(product(range(by), repeat=2))[1:]:
+        summed = summed + faces[:, :, row::by, column::by]
+    return summed.float() / by**2
 
-    value: all channels; fine: Laplacian of the luma, inside the patch; change: difference of the
-    luma between the steps of a patch.
-    """
-    luma = patches.mean(-1)
-    fine = (
+
+def laplacian(luma: Tensor) -> Tensor:
+    """`(..., H, W)` -> `(..., H - 2, W - 2)`."""
+    return (
         4 * luma[..., 1:-1, 1:-1]
         - luma[..., :-2, 1:-1]
         - luma[..., 2:, 1:-1]
         - luma[..., 1:-1, :-2]
         - luma[..., 1:-1, 2:]
     )
+
+
+def face_energies(patches: Tensor) -> Tensor:
+    """Mean squares of face patches `(..., S, p, p, 3)` in each of `REBUILT`: `(..., S, 3)`.
+
+    value: all channels; fine: Laplacian of the luma, inside the patch; change: difference of the
+    luma between the steps of a patch.
+    """
+    luma = patches.mean(-1)
     change = luma.diff(dim=-3).square().mean((-3, -2, -1))
     return torch.stack(
         [
             patches.square().mean((-3, -2, -1)),
-            fine.square().mean((-2, -1)),
+            laplacian(luma).square().mean((-2, -1)),
             change[..., None].expand(luma.shape[:-2]),
         ],
         dim=-1,
@@ -187,7 +236,7 @@ def face_energies(patches: Tensor) -> Tensor:
 
 
 def sound_energies(patches: Tensor) -> Tensor:
-    """Mean squares of sound patches `(..., S, f, m)` in each of `BANDS`: `(..., S, 3)`.
+    """Mean squares of sound patches `(..., S, f, m)` in each of `REBUILT`: `(..., S, 3)`.
 
     fine: second difference along frequency (harmonics); change: difference along time.
     """
@@ -203,6 +252,17 @@ def sound_energies(patches: Tensor) -> Tensor:
 
 def log_energy(energies: Tensor) -> Tensor:
     return torch.log(energies + ENERGY_FLOOR)
+
+
+def missed(patches: Patches, expected: Reconstruction) -> tuple[Tensor, Tensor]:
+    """What `Reconstruction` expects the size of, as it is: log energies of the residuals, and
+    detail. `(B, Lv, S, 4)` of the picture, `(B, La, S, 4)` of the sound."""
+    picture = log_energy(face_energies(patches.faces - expected.faces))
+    sound = log_energy(sound_energies(patches.sound - expected.sound))
+    return (
+        torch.cat([picture, patches.face_detail[..., None]], dim=-1),
+        torch.cat([sound, patches.sound_detail[..., None]], dim=-1),
+    )
 
 
 def hidden_tubes(config: MAEConfig) -> Tensor:

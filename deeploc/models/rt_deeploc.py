@@ -3,10 +3,11 @@
 Loaded from and saved to a folder or a Hub repository with `config.json` and `model.safetensors`.
 It knows nothing about files of users, windows cutting or intervals.
 
-Evidence of a patch at a step: 9 values, `KINDS` x `BANDS`, each standardised by authentic training
-clips: the content itself (its level and the log energy of the other bands), then the surprise (log
-energy of the residual minus what the MAE expected) with the patch hidden, and with its whole stream
-hidden (cross-modal; where the other stream is absent nothing is visible, and it means little).
+Evidence of a patch at a step: 12 values, `KINDS` x `BANDS`, each standardised by authentic training
+clips: the content itself (its level, the log energy of the other bands, detail), then the surprise
+(log energy of the residual, or detail, minus what the MAE expected) with the patch hidden, and with
+its whole stream hidden (cross-modal; where the other stream is absent nothing is visible, and it
+means little).
 """
 
 from __future__ import annotations
@@ -19,22 +20,24 @@ from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from deeploc.calibration import Calibration
-from deeploc.models.fdn import FDN, Discovery, FDNConfig, clip_relative
+from deeploc.models.fdn import FACE_ZONES, FDN, Discovery, FDNConfig, picture_input, sound_input
 from deeploc.models.mae import (
     BANDS,
     MAE,
     MAEConfig,
+    Patches,
     face_energies,
     hidden_streams,
     hidden_tubes,
     log_energy,
+    missed,
     sound_energies,
 )
 
 KINDS = ("content", "hidden", "cross")
 VALUES = len(KINDS) * len(BANDS)
-FORMAT = "deeploc-1"
-TINY = MAEConfig(width=32, depth=1, heads=2, decoder_width=32, decoder_depth=1)
+FORMAT = "deeploc-2"
+TINY = MAEConfig(crop=96, width=32, depth=1, heads=2, decoder_width=32, decoder_depth=1)
 
 
 class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["deepfake"]):
@@ -63,7 +66,9 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         self.calibration = Calibration(**(calibration or {}))
         self.mae = MAE(config)
         cells, rows = config.cells**2, config.mel_rows
-        evidence = FDNConfig(cells * VALUES, rows * VALUES, values=VALUES, content=len(BANDS))
+        evidence = FDNConfig(
+            len(FACE_ZONES) * VALUES, rows // 2 * VALUES, values=VALUES, content=len(BANDS)
+        )
         self.fdn = FDN(replace(evidence, **(fdn or {})))
         self.register_buffer("face_mean", torch.zeros(cells, VALUES))
         self.register_buffer("face_std", torch.ones(cells, VALUES))
@@ -81,13 +86,14 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
     def measure(
         self, faces: Tensor, mel: Tensor, seen: Tensor, heard: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Evidence of B windows: `(B, K, cells, 9)` of the picture, `(B, K, rows, 9)` of the sound.
+        """Evidence of B windows: `(B, K, cells, 12)` of the picture, `(B, K, rows, 12)` of the
+        sound.
 
-        `faces (B, K, H, W, 3) uint8`, `mel (B, 4K, M)`, `seen`, `heard (B, K) bool`. A patch that
-        holds an unseen or unheard step stays hidden throughout, and its steps are NaN.
+        `faces (B, K, H, W, 3) uint8`, `mel (B, 4K, M + rows)`, `seen`, `heard (B, K) bool`. A patch
+        that holds an unseen or unheard step stays hidden throughout, and its steps are NaN.
         """
         c = self.mae.config
-        picture, sound = self.mae.targets(faces, mel)
+        patches = self.mae.targets(faces, mel)
         absent_face = ~seen.reshape(len(faces), c.slots, c.tubelet).all(2)
         absent_sound = ~heard.reshape(len(faces), c.slots, c.tubelet).all(2)
         absent = torch.cat(
@@ -97,9 +103,14 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
             ],
             dim=1,
         )
-        kinds = [(content(picture, face_energies), content(sound, sound_energies))]
+        kinds = [
+            (
+                content(patches.faces, patches.face_detail, face_energies),
+                content(patches.sound, patches.sound_detail, sound_energies),
+            )
+        ]
         for partitions in (hidden_tubes(c), hidden_streams(c)):
-            kinds.append(self._surprise(picture, sound, partitions.to(absent.device), absent))
+            kinds.append(self._surprise(patches, partitions.to(absent.device), absent))
         faces_evidence = torch.cat([kind[0] for kind in kinds], dim=-1)
         sound_evidence = torch.cat([kind[1] for kind in kinds], dim=-1)
         return (
@@ -108,22 +119,22 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         )
 
     def _surprise(
-        self, picture: Tensor, sound: Tensor, partitions: Tensor, absent: Tensor
+        self, patches: Patches, partitions: Tensor, absent: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Surprise of every patch in the one partition that hides it."""
-        in_picture = picture.new_zeros(*picture.shape[:3], len(BANDS))
-        in_sound = sound.new_zeros(*sound.shape[:3], len(BANDS))
+        detail, flat = patches.face_detail, patches.sound_detail
+        in_picture = detail.new_zeros(*detail.shape, len(BANDS))
+        in_sound = flat.new_zeros(*flat.shape, len(BANDS))
         for partition in partitions:
-            expected = self.mae(picture, sound, partition | absent)
-            removed = partition.split([picture.shape[1], sound.shape[1]])
-            missed = log_energy(face_energies(picture - expected.faces)) - expected.face_energy
-            in_picture[:, removed[0]] = missed[:, removed[0]]
-            missed = log_energy(sound_energies(sound - expected.sound)) - expected.sound_energy
-            in_sound[:, removed[1]] = missed[:, removed[1]]
+            expected = self.mae(patches, partition | absent)
+            removed = partition.split([detail.shape[1], flat.shape[1]])
+            picture, sound = missed(patches, expected)
+            in_picture[:, removed[0]] = (picture - expected.face_energy)[:, removed[0]]
+            in_sound[:, removed[1]] = (sound - expected.sound_energy)[:, removed[1]]
         return in_picture, in_sound
 
     def _steps(self, evidence: Tensor, mean: Tensor, std: Tensor, absent: Tensor) -> Tensor:
-        """Patches `(B, L, S, 9)` -> standardised steps `(B, K, cells, 9)`, absent ones NaN."""
+        """Patches `(B, L, S, 12)` -> standardised steps `(B, K, cells, 12)`, absent ones NaN."""
         b, _, tubelet, values = evidence.shape
         slots = self.mae.config.slots
         steps = evidence.reshape(b, slots, -1, tubelet, values).transpose(2, 3)
@@ -131,13 +142,12 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         return steps.reshape(b, slots * tubelet, -1, values)
 
     def discover(self, visual: Tensor, audio: Tensor, seen: Tensor, heard: Tensor) -> Discovery:
-        """Forgery logits of whole clips from evidence `(B, T, cells, 9)` and `(B, T, rows, 9)`."""
-        picture = clip_relative(visual.flatten(2), seen)
-        return self.fdn(picture, clip_relative(audio.flatten(2), heard), seen, heard)
+        """Forgery logits of whole clips: evidence `(B, T, cells, 12)` and `(B, T, rows, 12)`."""
+        return self.fdn(picture_input(visual, seen), sound_input(audio, heard), seen, heard)
 
 
-def content(patches: Tensor, energies: Callable[[Tensor], Tensor]) -> Tensor:
-    """What patches `(B, L, S, ...)` hold, unpredicted: `(B, L, S, 3)` mean level, and log energy of
-    the fine and the change band."""
+def content(patches: Tensor, detail: Tensor, energies: Callable[[Tensor], Tensor]) -> Tensor:
+    """What patches `(B, L, S, ...)` hold, unpredicted: `(B, L, S, 4)` mean level, log energy of the
+    fine and the change band, and `detail (B, L, S)`."""
     level = patches.flatten(3).mean(-1, keepdim=True)
-    return torch.cat([level, log_energy(energies(patches))[..., 1:]], dim=-1)
+    return torch.cat([level, log_energy(energies(patches))[..., 1:], detail[..., None]], dim=-1)

@@ -2,7 +2,14 @@ import pytest
 import torch
 
 from deeploc.losses import aicl_loss, clip_logits, mil_loss, mtlr_loss
-from deeploc.models.fdn import FDN, FDNConfig, clip_relative
+from deeploc.models.fdn import (
+    FACE_ZONES,
+    FDN,
+    FDNConfig,
+    clip_relative,
+    picture_input,
+    sound_input,
+)
 
 T = 100
 
@@ -111,3 +118,20 @@ def test_mtlr_is_zero_when_the_fused_score_is_the_larger_stream_score():
     here = torch.ones(1, 10, dtype=torch.bool)
     assert mtlr_loss(logits, here, here) == 0
     assert mtlr_loss(logits, ~here, here) > 0.1
+
+
+def test_zones_are_means_over_parts_of_the_face():
+    assert ((FACE_ZONES > 0).sum(0) == 1).all()
+    torch.testing.assert_close(FACE_ZONES.sum(1), torch.ones(5))
+    mouth = torch.zeros(1, 5, 6, 6, 1)
+    mouth[0, 3, 4:, 1:5] = 2
+    found = picture_input(mouth.flatten(2, 3), torch.ones(1, 5, dtype=torch.bool))
+    assert found[0, 3].tolist() == [0, 0, 0, 0, 2] * 2
+    assert not found[0, [0, 1, 2, 4]].any()
+
+
+def test_rows_of_the_mel_are_taken_in_pairs():
+    sound = torch.zeros(1, 5, 10, 1)
+    sound[0, 2, 4:6, 0] = torch.tensor([1.0, 3.0])
+    found = sound_input(sound, torch.ones(1, 5, dtype=torch.bool))
+    assert found[0, 2].tolist() == [0, 0, 2, 0, 0] * 2

@@ -21,14 +21,14 @@ def clip(steps, unseen=(), unheard=()):
         faces[step] = None
     heard = np.ones(steps, bool)
     heard[list(unheard)] = False
-    return faces, rng.normal(-5, 2, (4 * steps, 80)).astype(np.float32), heard
+    return faces, rng.normal(-5, 2, (4 * steps, 90)).astype(np.float32), heard
 
 
 @pytest.mark.parametrize("steps", [16, 17, 40])
 def test_every_step_of_a_clip_is_measured(model, steps):
     evidence = measure(model, *clip(steps))
-    assert evidence.visual.shape == (steps, 36, 9)
-    assert evidence.audio.shape == (steps, 10, 9)
+    assert evidence.visual.shape == (steps, 36, 12)
+    assert evidence.audio.shape == (steps, 10, 12)
     assert evidence.seen.all() and evidence.heard.all()
     assert (evidence.visual_error > 0).all()
 
@@ -61,9 +61,9 @@ def test_measuring_twice_gives_the_same_numbers(model):
 
 
 def test_error_is_two_sided():
-    visual = np.zeros((3, 36, 9), np.float32)
-    visual[1, :, 3:], visual[2, :, 3:] = 2, -2
-    error = Evidence(visual, np.zeros((3, 10, 9), np.float32)).visual_error
+    visual = np.zeros((3, 36, 12), np.float32)
+    visual[1, :, 4:], visual[2, :, 4:] = 2, -2
+    error = Evidence(visual, np.zeros((3, 10, 12), np.float32)).visual_error
     assert error.tolist() == [0, 2, 2]
 
 

@@ -5,25 +5,26 @@ from pathlib import Path
 
 import numpy as np
 
+from deeploc.models.rt_deeploc import TINY
 from train.data import ClipTensors, cached_path
 
 CLIPS = (("train", 12), ("dev", 6), ("test", 6))
 STEPS = 75
 
 
-def made_cache(folder: Path, clips=CLIPS) -> Path:
+def made_cache(folder: Path, clips=CLIPS, size: int = TINY.crop) -> Path:
     """Clips of 3 s; the forged half holds noise in picture and sound for half a second."""
     rng = np.random.default_rng(0)
     rows = []
     for split, count in clips:
         for number in range(count):
-            faces = np.full((STEPS, 96, 96, 3), 90 + number, np.uint8)
+            faces = np.full((STEPS, size, size, 3), 90 + number, np.uint8)
             faces += rng.integers(0, 6, faces.shape, dtype=np.uint8)
-            mel = rng.normal(-6, 0.3, (4 * STEPS, 80)).astype(np.float32)
+            mel = rng.normal(-6, 0.3, (4 * STEPS, 90)).astype(np.float32)
             forged = bool(number % 2)
             if forged:
                 faces[30:45] = rng.integers(0, 255, faces[30:45].shape, dtype=np.uint8)
-                mel[120:180] += rng.normal(0, 3, (60, 80))
+                mel[120:180] += rng.normal(0, 3, (60, 90))
             name = f"{split}/{number:03}.mp4"
             here = np.ones(STEPS, bool)
             ClipTensors(faces, mel, here, here).save(cached_path(folder, name))

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from deeploc.models.rt_deeploc import RTDeepLoc
+from deeploc.models.rt_deeploc import VALUES, RTDeepLoc
 from tests.train.test_evaluate import DRAWS, RUNS, SAMPLES, method
 from train import ablate, pictures
 from train.baselines import CHANCE, ERROR
@@ -29,8 +29,8 @@ def corpus(folder, evidence, seed):
             cached_path(folder, file).parent.mkdir(parents=True, exist_ok=True)
             cached_path(folder, file).touch()
             values = {
-                "visual": rng.normal(size=(STEPS, 36, 9)).astype(np.float16),
-                "audio": rng.normal(size=(STEPS, 10, 9)).astype(np.float16),
+                "visual": rng.normal(size=(STEPS, 36, VALUES)).astype(np.float16),
+                "audio": rng.normal(size=(STEPS, 10, VALUES)).astype(np.float16),
             }
             if forged:
                 for value in values.values():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from deeploc.models.fdn import FDN
-from deeploc.models.rt_deeploc import RTDeepLoc
+from deeploc.models.rt_deeploc import VALUES, RTDeepLoc
 from train.discovery import WEIGHTS, Clips, Teacher, fdn_loss, known_steps
 from train.train_fdn import learn, parse
 
@@ -108,10 +108,13 @@ def test_clip_labels_need_a_term_that_reads_them():
 def test_inputs_that_are_switched_off_change_nothing(clips, inputs):
     torch.manual_seed(0)
     model = RTDeepLoc(fdn={"inputs": inputs}).eval()
-    evidence = torch.randn(1, STEPS, 36, 9), torch.randn(1, STEPS, model.mae.config.mel_rows, 9)
+    evidence = (
+        torch.randn(1, STEPS, 36, VALUES),
+        torch.randn(1, STEPS, model.mae.config.mel_rows, VALUES),
+    )
     here = torch.ones(1, STEPS, dtype=torch.bool)
     before = model.discover(*evidence, here, here).logits
-    for part, read in ((slice(0, 3), inputs != "error"), (slice(3, 9), inputs != "content")):
+    for part, read in ((slice(0, 4), inputs != "error"), (slice(4, VALUES), inputs != "content")):
         other = [item.clone() for item in evidence]
         for item in other:
             item[..., part] = torch.randn_like(item[..., part])

@@ -82,7 +82,7 @@ def test_a_forged_picture_differs_only_inside_its_span_and_region(family, pictur
     changed = (forged != picture.frames).any(-1)
     assert not changed[: SPAN[0]].any() and not changed[SPAN[1] :].any()
     assert changed[SPAN[0] + 2 : SPAN[1] - 2].any((1, 2)).all()
-    widest = Region(-0.4, 1.1, 1.3, 0.1)
+    widest = Region(-0.45, 1.5, 1.75, 0.1)
     for step in range(*SPAN):
         rows, columns, _ = region_alpha(picture.landmarks[step], widest, SIZE)
         changed[step, rows, columns] = False
@@ -101,7 +101,7 @@ def test_a_forged_picture_fades_in(picture):
     forged, _ = forge_picture.forge_picture(picture, SPAN, "freeze", np.random.default_rng(1))
     full, _ = forge_picture.forge_picture(picture, (15, 45), "freeze", np.random.default_rng(1))
     assert forged.dtype == full.dtype == np.uint8
-    weights = [forge_picture.fade(step, SPAN) for step in range(*SPAN)]
+    weights = [forge_picture.fade(step, SPAN, 2) for step in range(*SPAN)]
     assert weights[:3] == pytest.approx([1 / 3, 2 / 3, 1]) and weights[-1] == pytest.approx(1 / 3)
 
 

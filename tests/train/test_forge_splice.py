@@ -1,6 +1,7 @@
 """Generators' output cut into its originals: exact truth, and nobody of it is ever trained on."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,8 @@ from scipy.io import wavfile
 
 from deeploc.annotations import read_annotations
 from deeploc.media import open_clip, write_clip
-from train import forge
+from train import forge, forge_splice
+from train.forge_chunk import Plan
 
 STEPS = 75
 COLUMNS = (
@@ -154,3 +156,25 @@ def test_splices_need_a_manifest(tmp_path):
 def pitch(sound: np.ndarray) -> float:
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
     return float(spectrum.argmax() * 16_000 / len(sound))
+
+
+def test_the_control_is_the_clip_itself_coded_once_more(manifest, tmp_path, monkeypatch):
+    written = {}
+    monkeypatch.setattr(
+        forge_splice, "_write", lambda path, frames, *_: written.update({path.name: frames})
+    )
+    table = forge.read_manifest(manifest)
+    splits = dict.fromkeys(table.identity, "test")
+    chunks = forge_splice.list_splices(table, manifest.parent, splits, control=True)
+    plan = Plan(tuple(chunks), str(tmp_path), 0, ())
+    assert [chunk.identity for chunk in chunks] == ["ann", "bea"]
+    for chunk in chunks:
+        own, made = forge_splice.splice_chunk(plan, chunk)
+        assert (own["n_fakes"], made["family_visual"]) == (0, forge_splice.RECODED)
+        one, other = (written[Path(row["file"]).name].astype(int) for row in (own, made))
+        apart = np.abs(one - other).mean((1, 2, 3))
+        inside = np.zeros(STEPS, bool)
+        for start, end in made["visual_periods"]:
+            inside[round(25 * start) : round(25 * end)] = True
+        assert (apart[~inside] == 0).all()
+        assert (apart[inside] > 0).all() and apart.max() < 6

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from deeploc.checkpoints import load_checkpoint
 from deeploc.measure import Evidence
+from deeploc.models.mae import MAEConfig
 from deeploc.models.rt_deeploc import RTDeepLoc
 from tests.train.made_cache import STEPS, made_cache
 from train import benchmark, calibrate, pretrain_mae, train_fdn
@@ -343,14 +344,14 @@ def test_a_checkpoint_is_replaced_file_by_file(tmp_path):
 def test_evidence_is_read_when_asked_for(tmp_path):
     path = tmp_path / "one.npz"
     measured = Measured([path, tmp_path / "absent.npz"])
-    np.savez(path, visual=np.ones((5, 36, 9)), audio=np.ones((5, 10, 9)))
+    np.savez(path, visual=np.ones((5, 36, 12)), audio=np.ones((5, 10, 12)))
     assert isinstance(measured[0], Evidence) and len(measured[:1]) == 1
     assert len(list(islice(measured, 1))) == 1
 
 
 def test_the_benchmark_times_every_stage(monkeypatch, capsys):
     def fill(folder, seconds):
-        made_cache(folder, (("train", 1),))
+        made_cache(folder, (("train", 1),), MAEConfig().crop)
         return 1.0, load_cache(folder, "train")
 
     monkeypatch.setattr(benchmark, "fill", fill)
