@@ -149,7 +149,7 @@ class Pretraining:
         self.scales, self.log = state["scales"], state["log"]
 
     def step(self, batches: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
-        """One step of the optimizer; this rank's part of its (miss, surprise)."""
+        """One step of the optimizer; this rank's part of its (miss, surprise, gradient norm)."""
         hidden, of = self.draw.hidden(self.mae.config, seed_of(self.args.seed, self.done))
         total = torch.zeros(2, device=self.ranks.device)
         self.optimizer.zero_grad()
@@ -159,11 +159,11 @@ class Pretraining:
                 weighed = loss[0] + SURPRISE_WEIGHT * loss[1]
                 (weighed * self.ranks.world).backward()  # ranks average where batches add up
             total += loss.detach()
-        torch.nn.utils.clip_grad_norm_(self.mae.parameters(), 1.0)
+        norm = torch.nn.utils.clip_grad_norm_(self.mae.parameters(), 1.0)
         self.optimizer.step()
         self.schedule.step()
         self.done += 1
-        return total
+        return torch.cat([total, norm[None] / self.ranks.world])
 
     @torch.inference_mode()
     def validate(self, held_out: list[Batch], of: Tensor) -> tuple[float, float]:
@@ -175,7 +175,7 @@ class Pretraining:
     def record(self, losses: tuple[float, float], learnt: Tensor) -> None:
         """Log, and leave behind the model if it is the best one so far, and the state."""
         miss, surprise = losses
-        names = ("train miss", "train surprise")
+        names = ("train miss", "train surprise", "gradient norm")
         trained = dict(zip(names, self.ranks.total(learnt).tolist(), strict=True))
         self.log.append({"step": self.done, "miss": miss, "surprise": surprise, **trained})
         better = miss + surprise < self.best
