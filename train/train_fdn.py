@@ -304,7 +304,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", default="model", help="name of the result in RUN")
     parser.add_argument("--name", default="deeploc", help="name stored in the checkpoint")
     add_loss_arguments(parser)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch", type=int, default=32, help="clips at a time, on each rank")
     parser.add_argument("--accumulate", type=int, default=1, help="such batches a step")
     parser.add_argument("--lr", type=float, default=1e-3)

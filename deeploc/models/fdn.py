@@ -2,8 +2,8 @@
 
 It sees the whole clip and only ever relative to itself: a partial forgery is an outlier among the
 clip's own steps. Cells of the face are averaged over a few zones first, and rows of the mel over
-pairs: who learns from few people would else learn these people. It knows nothing about pixels,
-seconds or how the evidence was measured.
+three bands: who learns from few people would else learn these people. It knows nothing about
+pixels, seconds or how the evidence was measured.
 
 Shapes: B clips, T steps (25 Hz), L cells or rows, V evidence values each, D values a step.
 """
@@ -119,8 +119,8 @@ def picture_input(evidence: Tensor, seen: Tensor) -> Tensor:
 
 
 def sound_input(evidence: Tensor, heard: Tensor) -> Tensor:
-    """`(B, T, rows, V)` evidence, `heard (B, T) bool` -> `(B, T, 2 D)`; rows by pairs."""
-    return clip_relative(evidence.unflatten(2, (-1, 2)).mean(3).flatten(2), heard)
+    """`(B, T, 10, V)` evidence, `heard (B, T) bool` -> `(B, T, 2 D)`: what the FDN listens to."""
+    return clip_relative((SOUND_ZONES.to(evidence) @ evidence).flatten(2), heard)
 
 
 def _face_zones() -> Tensor:
@@ -132,7 +132,15 @@ def _face_zones() -> Tensor:
     return zones.flatten(1) / zones.sum((1, 2))[:, None]
 
 
-FACE_ZONES = _face_zones()
+def _sound_zones() -> Tensor:
+    """`(3, 10)`: means over the low, the middle and the high rows of the mel."""
+    zones = torch.zeros(3, 10)
+    for zone, (start, end) in enumerate(((0, 3), (3, 7), (7, 10))):
+        zones[zone, start:end] = 1 / (end - start)
+    return zones
+
+
+FACE_ZONES, SOUND_ZONES = _face_zones(), _sound_zones()
 
 
 def clip_relative(x: Tensor, valid: Tensor) -> Tensor:

@@ -20,7 +20,15 @@ from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from deeploc.calibration import Calibration
-from deeploc.models.fdn import FACE_ZONES, FDN, Discovery, FDNConfig, picture_input, sound_input
+from deeploc.models.fdn import (
+    FACE_ZONES,
+    FDN,
+    SOUND_ZONES,
+    Discovery,
+    FDNConfig,
+    picture_input,
+    sound_input,
+)
 from deeploc.models.mae import (
     BANDS,
     MAE,
@@ -67,7 +75,7 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         self.mae = MAE(config)
         cells, rows = config.cells**2, config.mel_rows
         evidence = FDNConfig(
-            len(FACE_ZONES) * VALUES, rows // 2 * VALUES, values=VALUES, content=len(BANDS)
+            len(FACE_ZONES) * VALUES, len(SOUND_ZONES) * VALUES, values=VALUES, content=len(BANDS)
         )
         self.fdn = FDN(replace(evidence, **(fdn or {})))
         self.register_buffer("face_mean", torch.zeros(cells, VALUES))

@@ -5,6 +5,7 @@ from deeploc.losses import aicl_loss, clip_logits, mil_loss, mtlr_loss
 from deeploc.models.fdn import (
     FACE_ZONES,
     FDN,
+    SOUND_ZONES,
     FDNConfig,
     clip_relative,
     picture_input,
@@ -130,8 +131,9 @@ def test_zones_are_means_over_parts_of_the_face():
     assert not found[0, [0, 1, 2, 4]].any()
 
 
-def test_rows_of_the_mel_are_taken_in_pairs():
+def test_rows_of_the_mel_are_taken_in_three_bands():
+    assert ((SOUND_ZONES > 0).sum(0) == 1).all()
     sound = torch.zeros(1, 5, 10, 1)
-    sound[0, 2, 4:6, 0] = torch.tensor([1.0, 3.0])
+    sound[0, 2, 3:7, 0] = torch.tensor([1.0, 3.0, 0.0, 4.0])
     found = sound_input(sound, torch.ones(1, 5, dtype=torch.bool))
-    assert found[0, 2].tolist() == [0, 0, 2, 0, 0] * 2
+    assert found[0, 2].tolist() == [0, 2, 0] * 2
