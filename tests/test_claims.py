@@ -90,11 +90,10 @@ def test_a_verdict_and_its_intervals_agree(reports):
         assert (report.verdict == NONE) == (not report.timeline)
 
 
-@pytest.mark.parametrize(("example", "stream"), [("picture.mp4", "visual"), ("sound.mp4", "audio")])
-def test_the_strongest_proposal_of_the_forged_stream_meets_the_truth(reports, example, stream):
-    (truth,) = (row for row in read_annotations(EXAMPLES / "truth.csv") if row.file == example)
-    (forged,) = truth.segments[stream]
-    best = next(item for item in reports[example].proposals if item.stream == stream)
+def test_the_strongest_proposal_of_the_forged_picture_meets_the_truth(reports):
+    truth = {row.file: row for row in read_annotations(EXAMPLES / "truth.csv")}
+    (forged,) = truth["picture.mp4"].segments["visual"]
+    best = next(item for item in reports["picture.mp4"].proposals if item.stream == "visual")
     assert best.segment.iou(forged) > 0.5
 
 

@@ -233,7 +233,10 @@ def make_examples(folder: Path, seed: int = 0) -> None:
     landmarks = follow_landmarks(frames, FaceDetector())
     steps = [round(second * VIDEO_RATE_HZ) for second in PICTURE_SPAN_S]
     forged, _ = forge_picture.forge_picture(
-        Picture(frames, landmarks), (steps[0], steps[1]), "resynthesis", np.random.default_rng(seed)
+        Picture(frames, landmarks),
+        (steps[0], steps[1]),
+        "face-resynthesis",
+        np.random.default_rng(seed),
     )
     samples = [round(second * AUDIO_RATE_HZ) for second in SOUND_SPAN_S]
     replaced, _ = forge_sound.forge_sound(

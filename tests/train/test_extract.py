@@ -79,7 +79,7 @@ def test_the_cache_holds_clips_and_their_truth(extracted):
     assert (forged.original, forged.identity) == (real.file, "id00012")
     assert [sample.annotation.file for sample in dev] == [f"val/{PERSON}/real.mp4"]
     tensors = train[0].tensors
-    assert tensors.faces.shape == (STEPS, 96, 96, 3)
+    assert tensors.faces.shape == (STEPS, 192, 192, 3)
     assert tensors.seen.all() and tensors.heard.any()
 
 
@@ -103,7 +103,7 @@ def test_extracting_again_keeps_what_is_there(extracted, dataset, capsys, monkey
 
 def test_a_length_that_belies_the_annotation_is_reported(dataset, tmp_path, capsys, monkeypatch):
     steps = np.ones(STEPS, bool)
-    tensors = ClipTensors(np.zeros((STEPS, 96, 96, 3)), np.zeros((4 * STEPS, 80)), steps, steps)
+    tensors = ClipTensors(np.zeros((STEPS, 96, 96, 3)), np.zeros((4 * STEPS, 90)), steps, steps)
     monkeypatch.setattr(extract, "ProcessPoolExecutor", InProcess)
     monkeypatch.setattr(extract, "extract_clip", lambda *_: tensors)
     extract.main(["--data", str(dataset / "val_metadata.json"), str(tmp_path)])
