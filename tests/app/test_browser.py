@@ -1,102 +1,22 @@
-"""The page in a real Chromium, with a localizer that answers at once."""
+"""The page in a real Chromium: from upload to intervals, and back."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 from gradio_client import Client, handle_file
-from playwright.sync_api import Browser, Error, Locator, Page, expect, sync_playwright
+from playwright.sync_api import expect
 
-from app.theme import CSS, THEME
-from app.ui import build_demo
 from deeploc.annotations import read_annotations
-from tests.app.canned import FORGED, NO_FACE, SECONDS, CannedLocalizer, write_moving_clip
+from tests.app.canned import FORGED, NO_FACE
+from tests.app.pages import CURRENT_TIME, FRAME_S, analysed, block, click_at, cursor_s, upload
 
 pytestmark = pytest.mark.browser
-
-CHROMIUM = Path(os.environ.get("DEEPLOC_CHROMIUM", "/usr/bin/chromium"))
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-FRAME_S = 1 / 25
-CURRENT_TIME = "document.querySelector('.dl-stage video').currentTime"
 
 HEAT_IS_PAINTED = """() => {
     const heat = document.querySelector(".dl-heat");
     const { data } = heat.getContext("2d").getImageData(0, 0, heat.width, heat.height);
     return data.some((value, index) => index % 4 === 3 && value > 100);
 }"""
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory) -> Path:
-    return write_moving_clip(tmp_path_factory.mktemp("clips") / "clip.mp4")
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory, clip):
-    examples = tmp_path_factory.mktemp("examples")
-    (examples / "picture.mp4").write_bytes(clip.read_bytes())
-    truth = f"file,start_s,end_s,stream\npicture.mp4,{FORGED.start},{FORGED.end},visual\n"
-    (examples / "truth.csv").write_text(truth)
-    assert len(read_annotations(examples / "truth.csv")) == 1
-    demo = build_demo(CannedLocalizer(), examples)
-    _, url, _ = demo.launch(
-        theme=THEME, css=CSS, prevent_thread_lock=True, quiet=True, run_history=False
-    )
-    yield url
-    demo.close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        path = str(CHROMIUM) if CHROMIUM.exists() else None
-        try:
-            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        except Error as error:
-            pytest.skip(f"there is no Chromium to drive: {error.message.splitlines()[0]}")
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser: Browser, address: str):
-    page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    page.set_default_timeout(15_000)
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.goto(address)
-    page.wait_for_selector(".dl-card")
-    yield page
-    page.close()
-    assert not problems
-
-
-def upload(page: Page, clip: Path, name: str = "clip.mp4") -> None:
-    content = {"name": name, "mimeType": "video/mp4", "buffer": clip.read_bytes()}
-    page.set_input_files("#dl-drop input[type=file]", files=[content])
-
-
-def analysed(page: Page, clip: Path, name: str = "clip.mp4") -> None:
-    upload(page, clip, name)
-    page.wait_for_selector(".dl-plot svg")
-    page.wait_for_function("document.querySelector('.dl-stage video').readyState >= 2")
-
-
-def click_at(page: Page, seconds: float) -> None:
-    """Clicks the first curve where `seconds` are, between its left and right margins."""
-    box = page.locator(".dl-plot").first.bounding_box()
-    assert box
-    x = box["x"] + 44 + seconds / SECONDS * (box["width"] - 44 - 40)
-    page.mouse.click(x, box["y"] + box["height"] / 2)
-
-
-def cursor_s(page: Page) -> float:
-    return float(page.get_attribute(".dl-cursor", "aria-valuenow") or "nan")
-
-
-def block(page: Page, kind: str) -> Locator:
-    return page.locator(f".dl-lanes .dl-{kind}")
 
 
 def test_upload_to_intervals_and_the_one_clock(page, clip):
