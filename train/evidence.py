@@ -1,16 +1,17 @@
 """The evidence of every clip of a cache under one frozen MAE, measured once and kept on disk.
 
-What is kept is raw, so that its statistics over authentic clips can be taken before anything is
-standardised. Clips are read when they are asked for: a split need not fit into memory. It knows
+What is kept is raw: the MAE alone decides it, so checkpoints that differ in their discovery network,
+statistics or calibration share it, and statistics can be taken before anything is standardised. Clips are read when they are asked for: a split need not fit into memory. It knows
 nothing about labels beyond authentic or forged.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,9 +20,8 @@ from typing import overload
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from deeploc.checkpoints import WEIGHTS, load_checkpoint
+from deeploc.checkpoints import load_checkpoint
 from deeploc.measure import Evidence, measure
 from deeploc.models.rt_deeploc import RTDeepLoc
 from train.data import Sample, cached_path
@@ -55,7 +55,8 @@ class Scale:
 
 @dataclass(frozen=True)
 class Measured(Sequence[Evidence]):
-    """Evidence of clips as a sequence that lies on disk: each is read whenever it is asked for."""
+    """Evidence of clips as a sequence that lies on disk: each is read whenever it is asked for,
+    raw without a `scale`."""
 
     paths: Sequence[Path]
     scale: Scale | None = None
@@ -75,7 +76,7 @@ class Measured(Sequence[Evidence]):
         return self.scale.standardised(raw) if self.scale else raw
 
     def standardised(self, model: RTDeepLoc) -> Measured:
-        """The same clips under the statistics that `set_statistics` put into the model."""
+        """The same clips under the model's statistics."""
         return Measured(self.paths, Scale.of(model))
 
     def untouched(self, samples: Sequence[Sample]) -> Measured:
@@ -91,15 +92,16 @@ def measure_samples(
     workers: int = 1,
     ranks: Ranks | None = None,
 ) -> Measured:
-    """Evidence of each sample by the checkpoint's own statistics, which an MAE alone has not.
+    """Raw evidence of each sample, whatever statistics the checkpoint has.
 
-    Measured clips are kept under `folder`, by the hash of the weights. Ranks divide the work.
+    Measured clips are kept under `folder`, by the MAE's `fingerprint`. Ranks divide the work.
     """
     ranks = ranks or alone()
-    digest = hashlib.sha256((checkpoint / WEIGHTS).read_bytes()).hexdigest()[:12]
-    work = partial(_measure, checkpoint=checkpoint, folder=folder / digest, device=ranks.device)
+    model, _ = load_checkpoint(checkpoint)
+    home = folder / fingerprint(model)
+    work = partial(_measure, checkpoint=checkpoint, folder=home, device=ranks.device)
     own = ranks.own(samples)
-    bar = partial(tqdm, total=len(own), unit="clip", disable=not ranks.first)
+    bar = partial(ranks.bar, total=len(own), unit="clip")
     if workers == 1:
         for sample in bar(own):
             work(sample)
@@ -109,7 +111,28 @@ def measure_samples(
             for _ in bar(pool.map(work, own, chunksize=8)):
                 pass
     ranks.wait()
-    return Measured([cached_path(folder / digest, sample.annotation.file) for sample in samples])
+    paths = [cached_path(home, sample.annotation.file) for sample in samples]
+    return Measured(paths)
+
+
+def fingerprint(model: RTDeepLoc) -> str:
+    """What decides raw evidence: the MAE's sizes and its weights, as `_raw` rounds them."""
+    digest = hashlib.sha256(json.dumps(asdict(model.mae.config), sort_keys=True).encode())
+    for name, values in sorted(model.mae.state_dict().items()):
+        digest.update(f"{name} {tuple(values.shape)}".encode())
+        digest.update(values.half().cpu().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def _raw(model: RTDeepLoc) -> RTDeepLoc:
+    """The model without statistics, its weights rounded as a finished checkpoint stores them: so a
+    run's MAE and the model that came of it measure the same."""
+    for mean in (model.face_mean, model.sound_mean):
+        mean.zero_()
+    for spread in (model.face_std, model.sound_std):
+        spread.fill_(1)
+    model.mae.half().float()
+    return model
 
 
 def _measure(sample: Sample, checkpoint: Path, folder: Path, device: torch.device) -> None:
@@ -117,7 +140,7 @@ def _measure(sample: Sample, checkpoint: Path, folder: Path, device: torch.devic
     if path.exists():
         return
     if folder not in _models:
-        _models[folder] = load_checkpoint(checkpoint)[0].to(device)
+        _models[folder] = _raw(load_checkpoint(checkpoint)[0]).to(device)
     clip = sample.tensors
     found = measure(_models[folder], clip.stream(), clip.mel, clip.heard)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -162,8 +185,3 @@ def set_statistics(
         mean, spread = moments.over(ranks)
         getattr(model, f"{name}_mean").copy_(mean)
         getattr(model, f"{name}_std").copy_(spread.clamp(min=MIN_SPREAD))
-
-
-def standardised(model: RTDeepLoc, raw: Evidence) -> Evidence:
-    """Raw evidence under the statistics that `set_statistics` put into the model."""
-    return Scale.of(model).standardised(raw)

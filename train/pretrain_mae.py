@@ -18,7 +18,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from deeploc.losses import reconstruction_loss
 from deeploc.models.mae import MAE, MAEConfig, face_energies, random_hidden, sound_energies
@@ -229,7 +228,7 @@ def pretrain(args: argparse.Namespace, ranks: Ranks) -> None:
     )
     batches, board = iter(loader), Board(args.run / "tensorboard" / "mae", run.done, ranks.first)
     learnt, began = [], time.monotonic()
-    bar = tqdm(total=args.steps, initial=run.done, unit="step", disable=not ranks.first)
+    bar = ranks.bar(total=args.steps, initial=run.done, unit="step")
     while run.done < args.steps:
         learnt.append(run.step(islice(batches, args.accumulate)))
         bar.update()

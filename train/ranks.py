@@ -8,16 +8,17 @@ trained. Every process must see the same folders.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
+from tqdm import tqdm
 
 PATIENCE = timedelta(days=1)  # ranks wait for each other while clips are measured
 
@@ -43,6 +44,10 @@ class Ranks:
     def own(self, items: Sequence[Item]) -> Sequence[Item]:
         """This rank's share of something that ranks divide between them."""
         return items[self.rank :: self.world]
+
+    def bar(self, items: Iterable[Item] | None = None, **how: Any) -> tqdm:
+        """A progress bar that the first rank shows, unless TQDM_DISABLE is set."""
+        return tqdm(items, **how) if self.first else tqdm(items, **how, disable=True)
 
     def total(self, values: Tensor) -> Tensor:
         """The sum over all ranks; every rank must ask."""

@@ -25,7 +25,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from deeploc.checkpoints import load_checkpoint
 from deeploc.media import VIDEO_RATE_HZ
@@ -233,7 +232,7 @@ def train(
     board = None
     if home.folder:
         board = Board(home.folder / "tensorboard" / run.name, run.done, home.ranks.first)
-    for epoch in tqdm(left, unit="epoch", disable=not home.ranks.first):
+    for epoch in home.ranks.bar(left, unit="epoch"):
         learnt = run.epoch(batches, shares.steps(run.order(epoch, len(clips))))
         run.log.append({"epoch": epoch, **run.validate(checked), "train": learnt})
         run.keep()

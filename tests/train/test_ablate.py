@@ -1,6 +1,5 @@
 """The ablation at its smallest: made-up evidence under a tiny autoencoder, two rows, one stop."""
 
-import hashlib
 import json
 
 import numpy as np
@@ -12,6 +11,7 @@ from train import ablate, pictures
 from train.baselines import CHANCE, ERROR
 from train.compare import Contender, compare
 from train.data import cached_path
+from train.evidence import fingerprint
 from train.tables import ablation_markdown
 
 STEPS = 75
@@ -55,8 +55,9 @@ def corpus(folder, evidence, seed):
 @pytest.fixture(scope="module")
 def command(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ablation")
-    RTDeepLoc().save_pretrained(folder / "run" / "mae")
-    digest = hashlib.sha256((folder / "run/mae/model.safetensors").read_bytes()).hexdigest()[:12]
+    model = RTDeepLoc()
+    model.save_pretrained(folder / "run" / "mae")
+    digest = fingerprint(model)
     corpus(folder / "cache", folder / "run/evidence" / digest, seed=0)
     corpus(folder / "other", folder / "other/evidence" / digest, seed=1)
     return [
