@@ -21,6 +21,7 @@ from torch.utils.data import Dataset
 
 from deeploc.annotations import ClipAnnotation, read_annotations
 from deeploc.sound import MEL_PER_STEP
+from train.coded_faces import CodedFaces
 
 METADATA = "metadata.json"
 PATIENCE = 1000
@@ -31,10 +32,10 @@ class ClipTensors:
     """What the model needs of one clip of T steps.
 
     `faces (T, H, W, 3) uint8` (zeros where unseen), `mel (4T, 90) float32` as `log_mel` gives it;
-    `seen`, `heard` are `(T,) bool`.
+    `seen`, `heard` are `(T,) bool`. On disk faces are coded losslessly; bare pixels are read too.
     """
 
-    faces: np.ndarray
+    faces: np.ndarray | CodedFaces
     mel: np.ndarray
     seen: np.ndarray
     heard: np.ndarray
@@ -42,9 +43,11 @@ class ClipTensors:
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".part.npz")
+        faces = CodedFaces.of(np.asarray(self.faces))
         np.savez(
             partial,
-            faces=self.faces,
+            faces_webp=faces.data,
+            faces_ends=faces.ends,
             mel=self.mel.astype(np.float16),
             seen=self.seen,
             heard=self.heard,
@@ -56,7 +59,12 @@ class ClipTensors:
         """The faces stay on disk: of them, only what is looked at is read."""
         with np.load(path) as stored:
             mel = stored["mel"].astype(np.float32)
-            return cls(_on_disk(path, "faces"), mel, stored["seen"], stored["heard"])
+            faces: np.ndarray | CodedFaces
+            if "faces" in stored:
+                faces = _on_disk(path, "faces")
+            else:
+                faces = CodedFaces(_on_disk(path, "faces_webp"), stored["faces_ends"])
+            return cls(faces, mel, stored["seen"], stored["heard"])
 
     @staticmethod
     def load_mel(path: Path) -> np.ndarray:

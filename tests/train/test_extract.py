@@ -103,7 +103,8 @@ def test_extracting_again_keeps_what_is_there(extracted, dataset, capsys, monkey
 
 def test_a_length_that_belies_the_annotation_is_reported(dataset, tmp_path, capsys, monkeypatch):
     steps = np.ones(STEPS, bool)
-    tensors = ClipTensors(np.zeros((STEPS, 96, 96, 3)), np.zeros((4 * STEPS, 90)), steps, steps)
+    faces = np.zeros((STEPS, 96, 96, 3), np.uint8)
+    tensors = ClipTensors(faces, np.zeros((4 * STEPS, 90)), steps, steps)
     monkeypatch.setattr(extract, "ProcessPoolExecutor", InProcess)
     monkeypatch.setattr(extract, "extract_clip", lambda *_: tensors)
     extract.main(["--data", str(dataset / "val_metadata.json"), str(tmp_path)])

@@ -182,13 +182,6 @@ def test_a_second_stage_is_resumed_too(cache, evidence, tmp_path):
         assert log(killed / name) == log(whole / name)
 
 
-def test_faces_are_read_from_where_they_lie(cache):
-    sample = load_cache(cache, "train")[0]
-    clip = sample.tensors
-    with np.load(sample.path) as stored:
-        assert isinstance(clip.faces, np.memmap) and np.array_equal(clip.faces, stored["faces"])
-
-
 def test_a_half_written_state_is_never_read(cache, tmp_path):
     flags = [str(cache), str(tmp_path), "--batch", "4", *PRETRAINING]
     pretrain_mae.main(flags)
