@@ -28,6 +28,7 @@ from train.data import Sample, cached_path
 from train.ranks import Ranks, alone
 
 MIN_SPREAD = 0.05
+KEPT = ("visual", "audio", "mel")
 
 _models: dict[Path, RTDeepLoc] = {}
 
@@ -50,6 +51,7 @@ class Scale:
         return Evidence(
             (raw.visual - self.face_mean) / self.face_std,
             (raw.audio - self.sound_mean) / self.sound_std,
+            raw.mel,
         )
 
 
@@ -71,7 +73,7 @@ class Measured(Sequence[Evidence]):
         if isinstance(index, slice):
             return Measured(self.paths[index], self.scale)
         with np.load(self.paths[index]) as stored:
-            raw = Evidence(stored["visual"].astype(np.float32), stored["audio"].astype(np.float32))
+            raw = Evidence(*(stored[name].astype(np.float32) for name in KEPT))
         return self.scale.standardised(raw) if self.scale else raw
 
     def standardised(self, model: RTDeepLoc) -> Measured:
@@ -122,11 +124,7 @@ def _measure(sample: Sample, checkpoint: Path, folder: Path, device: torch.devic
     found = measure(_models[folder], clip.stream(), clip.mel, clip.heard)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial_path = path.with_name(path.name + ".part.npz")
-    np.savez(
-        partial_path,
-        visual=found.visual.astype(np.float16),
-        audio=found.audio.astype(np.float16),
-    )
+    np.savez(partial_path, **{name: getattr(found, name).astype(np.float16) for name in KEPT})
     partial_path.rename(path)
 
 
