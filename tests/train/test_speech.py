@@ -1,4 +1,4 @@
-"""Speech without pictures: vocoders, voices, and the way from sound files to what is learnt from."""
+"""Speech without pictures: vocoders, voices, and the way from sound files to a cache."""
 
 import json
 
