@@ -8,7 +8,8 @@ nothing about labels beyond authentic or forged.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -18,10 +19,11 @@ from typing import overload
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from torch import Tensor
 from tqdm import tqdm
 
-from deeploc.checkpoints import WEIGHTS, load_checkpoint
+from deeploc.checkpoints import CONFIG, WEIGHTS, load_checkpoint
 from deeploc.measure import Evidence, measure
 from deeploc.models.rt_deeploc import RTDeepLoc
 from train.data import Sample, cached_path
@@ -86,6 +88,38 @@ class Measured(Sequence[Evidence]):
         return Measured([path for sample, path in pairs if sample.untouched], self.scale)
 
 
+@dataclass(frozen=True)
+class ByFile(Mapping[str, Evidence]):
+    """Evidence by the clip's name, read anew whenever it is asked for."""
+
+    places: Mapping[str, int]
+    measured: Measured
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample], measured: Measured) -> ByFile:
+        return cls({sample.annotation.file: i for i, sample in enumerate(samples)}, measured)
+
+    def __getitem__(self, file: str) -> Evidence:
+        return self.measured[self.places[file]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+def autoencoder_digest(checkpoint: Path) -> str:
+    """Of all in a checkpoint that raw evidence depends on: the MAE's sizes, and its weights in half
+    precision, for `RUN/model` is saved so and `RUN/mae` is not."""
+    sizes = json.loads((checkpoint / CONFIG).read_text())["mae"]
+    digest = hashlib.sha256(json.dumps(sizes, sort_keys=True).encode())
+    with safe_open(checkpoint / WEIGHTS, "pt") as stored:
+        for name in sorted(name for name in stored.keys() if name.startswith("mae.")):  # noqa: SIM118
+            digest.update(name.encode() + stored.get_tensor(name).half().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
 def measure_samples(
     checkpoint: Path,
     samples: Sequence[Sample],
@@ -93,12 +127,13 @@ def measure_samples(
     workers: int = 1,
     ranks: Ranks | None = None,
 ) -> Measured:
-    """Evidence of each sample by the checkpoint's own statistics, which an MAE alone has not.
+    """Raw evidence of each sample by the checkpoint's MAE.
 
-    Measured clips are kept under `folder`, by the hash of the weights. Ranks divide the work.
+    Measured clips are kept under `folder`, by the digest of the MAE: checkpoints that differ in
+    anything else measure nothing anew. Ranks divide the work.
     """
     ranks = ranks or alone()
-    digest = hashlib.sha256((checkpoint / WEIGHTS).read_bytes()).hexdigest()[:12]
+    digest = autoencoder_digest(checkpoint)
     work = partial(_measure, checkpoint=checkpoint, folder=folder / digest, device=ranks.device)
     own = ranks.own(samples)
     bar = partial(tqdm, total=len(own), unit="clip", disable=not ranks.first)
@@ -119,7 +154,7 @@ def _measure(sample: Sample, checkpoint: Path, folder: Path, device: torch.devic
     if path.exists():
         return
     if folder not in _models:
-        _models[folder] = load_checkpoint(checkpoint)[0].to(device)
+        _models[folder] = unscaled(load_checkpoint(checkpoint)[0]).to(device)
     clip = sample.tensors
     found = measure(_models[folder], clip.stream(), clip.mel, clip.heard)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -162,6 +197,9 @@ def set_statistics(
         getattr(model, f"{name}_std").copy_(spread.clamp(min=MIN_SPREAD))
 
 
-def standardised(model: RTDeepLoc, raw: Evidence) -> Evidence:
-    """Raw evidence under the statistics that `set_statistics` put into the model."""
-    return Scale.of(model).standardised(raw)
+def unscaled(model: RTDeepLoc) -> RTDeepLoc:
+    """The model without statistics, whose evidence is raw."""
+    for name in ("face", "sound"):
+        getattr(model, f"{name}_mean").zero_()
+        getattr(model, f"{name}_std").fill_(1)
+    return model

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-MEL_SPREAD = 3.0  # of log-mel around its mean, in speech
+MEL_SPREAD = 2.0  # of log-mel around its mean, in speech
 
 
 @dataclass(frozen=True)
@@ -180,10 +180,12 @@ def sound_input(evidence: Tensor, heard: Tensor) -> Tensor:
 
 
 def mel_input(mel: Tensor, heard: Tensor) -> Tensor:
-    """`(B, T, 4, M)` log-mel, `heard (B, T) bool` -> the same around the clip's mean level."""
-    known = heard[:, :, None, None].expand_as(mel)
-    level = (mel * known).sum((1, 2, 3)) / known.sum((1, 2, 3)).clamp(min=1)
-    return (mel - level[:, None, None, None]).masked_fill(~known, 0) / MEL_SPREAD
+    """`(B, T, 4, M)` log-mel, `heard (B, T) bool` -> the same around the clip's mean spectrum, so
+    that neither loudness nor the microphone tells anything."""
+    known = heard[:, :, None, None]
+    total = mel.masked_fill(~known, 0).sum((1, 2), keepdim=True)
+    mean = total / (4 * known.sum((1, 2), keepdim=True)).clamp(min=1)
+    return (mel - mean).masked_fill(~known, 0) / MEL_SPREAD
 
 
 def _face_zones() -> Tensor:
