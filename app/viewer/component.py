@@ -21,7 +21,9 @@ const fileUrl = (path) => `${config.root ?? ""}${config.api_prefix ?? "/gradio_a
     + path.split("/").map(encodeURIComponent).join("/");
 const root = element.querySelector(".dl-viewer");
 import(fileUrl(MODULES + "/viewer.js")).then(({ mount }) => {
-    const viewer = mount(root, { plotly: fileUrl(PLOTLY), fileUrl });
+    const face = (number) => document.querySelector(`#dl-faces input[value="${number}"]`);
+    const chooseFace = (number) => face(number)?.click();
+    const viewer = mount(root, { plotly: fileUrl(PLOTLY), fileUrl, chooseFace });
     const show = () => viewer.show(props.value ? JSON.parse(props.value) : null);
     watch("value", show);
     show();

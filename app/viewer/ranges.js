@@ -72,12 +72,13 @@ export function unscored(map, rows, rate, nothing) {
 
 // The box of a track at a time, between the two that were sent around it; null where it is unseen.
 export function boxAt({ first, rate, boxes }, time, noBox) {
-    const at = time * rate - first;
-    const before = Math.floor(at), box = (index) => {
-        const four = boxes.subarray(4 * index, 4 * index + 4);
+    const box = (index) => {
+        const four = Array.from(boxes.subarray(4 * index, 4 * index + 4));
         return index < 0 || four.length < 4 || four[0] === noBox ? null : four;
     };
+    const at = time * rate - first;
+    const before = Math.floor(at), share = at - before;
     const [one, other] = [box(before), box(before + 1)];
-    if (!one || !other) return (at - before < 0.5 ? one : other) ? Array.from((at - before < 0.5 ? one : other)) : null;
-    return Array.from(one, (value, index) => value + (other[index] - value) * (at - before));
+    if (!one || !other) return share < 0.5 ? one : other;
+    return one.map((value, index) => value + (other[index] - value) * share);
 }

@@ -146,8 +146,8 @@ def _evidence(number: int, n_faces: int) -> FaceEvidence:
 class CannedLocalizer:
     """Walks through the stages and answers with the canned report; some names do other things.
 
-    `noface...`: `NoFace`. `broken...`: an unexpected exception. `two...`: two faces. `slow...`:
-    takes a minute unless it is stopped.
+    `noface...`: `NoFace`. `broken...`: an unexpected exception. `two...`: two faces. `quiet...`:
+    no error stands out. `slow...`: takes a minute unless it is stopped.
     """
 
     def __init__(self, pause_s: float = 0.0) -> None:
@@ -166,6 +166,9 @@ class CannedLocalizer:
             if stage == "faces" and name.startswith("broken"):
                 raise RuntimeError("tensor of unexpected shape")
         report = canned_report(path, 2 if name.startswith("two") else 1, face)
+        if name.startswith("quiet"):
+            report.evidence.heat[30:50] = 0.6
+            report.sound.error[30:50] = 0.5
         if inspection is None:
             return report
         Path(inspection).mkdir(parents=True, exist_ok=True)
