@@ -3,6 +3,7 @@
 import { Chart, loadPlotly } from "./chart.js";
 import { Clock } from "./clock.js";
 import { make } from "./dom.js";
+import { buildEvidence } from "./evidence.js";
 import { Heat } from "./heat.js";
 import { bindKeys } from "./keys.js";
 import { Lanes } from "./lanes.js";
@@ -12,11 +13,13 @@ import { intervalTable } from "./table.js";
 import { transport } from "./transport.js";
 import { verdictStrip } from "./verdict.js";
 
+const SHEETS = ["viewer.css", "evidence.css"];
 
-export function mount(root, { plotly, fileUrl }) {
-    const style = make("link", { rel: "stylesheet", href: new URL("viewer.css", import.meta.url).href });
-    const ready = new Promise((resolve) => { style.onload = style.onerror = resolve; });
-    document.head.append(style);
+// chooseFace(number): scores another face of the clip.
+export function mount(root, { plotly, fileUrl, chooseFace }) {
+    const ready = Promise.all(SHEETS.map((name) => new Promise((resolve) => {
+        document.head.append(make("link", { rel: "stylesheet", href: new URL(name, import.meta.url).href, onload: resolve, onerror: resolve }));
+    })));
     let shown = null, latest = 0;
     root.tabIndex = -1; // a click anywhere in the viewer gives it the keys
     bindKeys(root, () => shown?.clock);
@@ -30,10 +33,12 @@ export function mount(root, { plotly, fileUrl }) {
         if (own !== latest) return;
         shown?.clock.video.pause();
         shown?.clock.close();
+        shown?.evidence.close();
         shown = null;
         root.replaceChildren();
         if (!payload) return;
-        shown = build(root, payload, drawn[0], fileUrl(payload.video));
+        shown = build(root, payload, drawn[0], fileUrl(payload.video), {
+            chooseFace, inspectionUrl: payload.inspection && fileUrl(payload.inspection) });
         shown.scale.onChange(draw);
         shown.scale.resize(shown.stack.element.clientWidth);
         draw();
@@ -42,7 +47,7 @@ export function mount(root, { plotly, fileUrl }) {
     return { show };
 }
 
-function build(root, payload, plotly, url) {
+function build(root, payload, plotly, url, options) {
     const { media, scores } = payload.report;
     const video = make("video", { src: url, playsinline: true, preload: "auto", "aria-label": media.name });
     const rate = scores[0]?.rate_hz ?? 25;
@@ -50,20 +55,30 @@ function build(root, payload, plotly, url) {
     const scale = new TimeScale(media.duration_s);
     const heat = payload.heat && new Heat(payload.heat, media, rate);
     const chart = new Chart(plotly, payload, scale);
+    const evidence = buildEvidence(payload, chart, rate, options);
     const lanes = new Lanes(payload, scale, (time) => clock.seek(time));
     const stack = new Stack(clock, scale, chart, lanes, payload);
-    clock.onTick((time) => { stack.move(time); heat?.draw(time); chart.read(time); });
+    clock.onTick((time, frame) => {
+        const middle = clock.middle(frame);
+        stack.move(time);
+        heat?.draw(middle);
+        chart.read(middle);
+        evidence.show(middle);
+    });
     video.addEventListener("click", () => clock.toggle());
     const failed = make("p", { class: "dl-unplayable", role: "status", hidden: true,
         text: "This browser can't play the clip. The curves and intervals below still hold." });
     video.addEventListener("error", () => { failed.hidden = false; });
-    const stage = make("div", { class: "dl-stage", style: `--ratio:${media.width / media.height}` }, video, heat ? heat.element : null, failed);
+    const stage = make("div", { class: "dl-stage", style: `--ratio:${media.width / media.height}` }, video, heat ? heat.element : null,
+        evidence.faces?.overlay ?? null, failed);
     root.append(verdictStrip(payload),
         make("div", { class: "dl-top" },
-            make("section", { class: "dl-video", "aria-label": "Video" }, make("div", { class: "dl-screen" }, stage), transport(clock, heat)),
+            make("section", { class: "dl-video", "aria-label": "Video" }, make("div", { class: "dl-screen" }, stage), transport(clock, heat),
+                evidence.faces?.list ?? null),
             intervalTable(payload, clock)),
-        make("section", { class: "dl-curves", "aria-label": "Curves" }, stack.element, hint()));
-    return { clock, scale, chart, lanes, stack };
+        evidence.inspector.element,
+        make("section", { class: "dl-curves", "aria-label": "Curves" }, evidence.toggles, stack.element, hint()));
+    return { clock, scale, chart, lanes, stack, evidence };
 }
 
 function hint() {
