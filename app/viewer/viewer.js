@@ -3,23 +3,25 @@
 import { Chart, loadPlotly } from "./chart.js";
 import { Clock } from "./clock.js";
 import { make } from "./dom.js";
+import { buildEdit } from "./edit.js";
 import { Heat } from "./heat.js";
 import { bindKeys } from "./keys.js";
-import { Lanes } from "./lanes.js";
 import { TimeScale } from "./scale.js";
 import { Stack } from "./stack.js";
-import { intervalTable } from "./table.js";
 import { transport } from "./transport.js";
 import { verdictStrip } from "./verdict.js";
 
+const SHEETS = ["viewer.css", "edit.css"];
 
-export function mount(root, { plotly, fileUrl }) {
-    const style = make("link", { rel: "stylesheet", href: new URL("viewer.css", import.meta.url).href });
-    const ready = new Promise((resolve) => { style.onload = style.onerror = resolve; });
-    document.head.append(style);
+// server: the functions of the page's component that write and read annotation files, where it has any;
+// formats: the [key, label] of those that it writes.
+export function mount(root, { plotly, fileUrl, server, formats }) {
+    const ready = Promise.all(SHEETS.map((name) => new Promise((resolve) => {
+        document.head.append(make("link", { rel: "stylesheet", href: new URL(name, import.meta.url).href, onload: resolve, onerror: resolve }));
+    })));
     let shown = null, latest = 0;
     root.tabIndex = -1; // a click anywhere in the viewer gives it the keys
-    bindKeys(root, () => shown?.clock);
+    bindKeys(root, () => shown);
     const draw = () => { shown?.chart.draw(); shown?.lanes.draw(); };
     new ResizeObserver(() => shown?.scale.resize(shown.stack.element.clientWidth)).observe(root);
     new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
@@ -33,7 +35,7 @@ export function mount(root, { plotly, fileUrl }) {
         shown = null;
         root.replaceChildren();
         if (!payload) return;
-        shown = build(root, payload, drawn[0], fileUrl(payload.video));
+        shown = build(root, payload, drawn[0], fileUrl(payload.video), { server, formats });
         shown.scale.onChange(draw);
         shown.scale.resize(shown.stack.element.clientWidth);
         draw();
@@ -42,7 +44,7 @@ export function mount(root, { plotly, fileUrl }) {
     return { show };
 }
 
-function build(root, payload, plotly, url) {
+function build(root, payload, plotly, url, exchange) {
     const { media, scores } = payload.report;
     const video = make("video", { src: url, playsinline: true, preload: "auto", "aria-label": media.name });
     const rate = scores[0]?.rate_hz ?? 25;
@@ -50,8 +52,8 @@ function build(root, payload, plotly, url) {
     const scale = new TimeScale(media.duration_s);
     const heat = payload.heat && new Heat(payload.heat, media, rate);
     const chart = new Chart(plotly, payload, scale);
-    const lanes = new Lanes(payload, scale, (time) => clock.seek(time));
-    const stack = new Stack(clock, scale, chart, lanes, payload);
+    const edit = buildEdit(root, payload, clock, scale, chart, exchange);
+    const stack = new Stack(clock, scale, chart, edit.lanes, edit.review);
     clock.onTick((time) => { stack.move(time); heat?.draw(time); chart.read(time); });
     video.addEventListener("click", () => clock.toggle());
     const failed = make("p", { class: "dl-unplayable", role: "status", hidden: true,
@@ -61,15 +63,16 @@ function build(root, payload, plotly, url) {
     root.append(verdictStrip(payload),
         make("div", { class: "dl-top" },
             make("section", { class: "dl-video", "aria-label": "Video" }, make("div", { class: "dl-screen" }, stage), transport(clock, heat)),
-            intervalTable(payload, clock)),
-        make("section", { class: "dl-curves", "aria-label": "Curves" }, stack.element, hint()));
-    return { clock, scale, chart, lanes, stack };
+            make("div", { class: "dl-side" }, edit.editor.element, edit.comparison.element)),
+        make("section", { class: "dl-curves", "aria-label": "Curves and lanes" }, stack.element, edit.tools, hint()),
+        edit.table.element);
+    return { ...edit, chart, stack };
 }
 
 function hint() {
     const key = (text) => make("kbd", { text });
     return make("p", { class: "dl-hint" }, "Click to go there, drag to zoom, double click for the whole clip. Keys: ", key("Space"),
-        " play, ", key("←"), key("→"), " one second, ", key(","), key("."), " one frame.");
+        " play, ", key("←"), key("→"), " one second, ", key(","), key("."), " one frame, ", key("?"), " all keys.");
 }
 
 function evenly({ fps, duration_s: duration }) {
