@@ -4,8 +4,9 @@ export const SPEEDS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4];
 
 export class Playback {
     constructor(review, clock) {
-        Object.assign(this, { review, clock });
+        Object.assign(this, { review, clock, inside: false });
         clock.video.addEventListener("play", () => this.enter());
+        clock.video.addEventListener("pause", () => { this.inside = false; });
         clock.video.addEventListener("ended", () => { if (this.span && this.review.loop) this.again(); });
         clock.onTick((_, frame) => this.bound(frame));
     }
@@ -18,15 +19,18 @@ export class Playback {
         return { first, last: Math.max(frames.edge(selected.end) - 1, first) };
     }
 
+    // Frames may come before the event does: until then nothing is out of bounds.
     enter() {
         const { span, clock } = this;
+        this.inside = true;
         if (span && (clock.frame < span.first || clock.frame >= span.last)) clock.seekFrame(span.first);
     }
 
     bound(frame) {
         const { span, clock } = this;
-        if (!span || clock.video.paused || clock.video.seeking || frame <= span.last) return;
+        if (!span || !this.inside || clock.video.paused || clock.video.seeking || frame <= span.last) return;
         if (this.review.loop) return clock.seekFrame(span.first);
+        this.inside = false;
         clock.video.pause();
         clock.seekFrame(span.last);
     }

@@ -15,6 +15,7 @@ export class Stack {
         this.fit = make("button", { type: "button", class: "dl-small dl-fit-zoom", text: "Show whole clip", hidden: true, onclick: () => scale.fit() });
         this.element = make("div", { class: "dl-stack" }, chart.element, lanes.element, this.brush, this.hover, this.cursor, this.fit);
         this.listen();
+        review.onChange(() => this.move(clock.time));
         scale.onChange(() => { this.fit.hidden = !scale.zoomed; this.move(clock.time); });
     }
 

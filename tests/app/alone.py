@@ -13,7 +13,7 @@ from threading import Thread
 
 import numpy as np
 
-from app.viewer.component import MODULES, PLOTLY
+from app.viewer.component import MODULES
 from app.viewer.payload import to_payload
 from deeploc.media import MediaInfo
 from deeploc.timeline import Segment, Timeline
@@ -21,6 +21,8 @@ from tests.app.canned import HEIGHT, SECONDS, WIDTH, canned_report
 
 SHA256 = "5e" * 32
 FPS = 30000 / 1001
+# Draws nothing, quickly.
+NO_PLOTLY = b"window.Plotly = { react: (plot) => { plot.innerHTML = '<svg></svg>'; } };"
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>viewer</title><style>
 :root { --background-fill-primary: #fff; --background-fill-secondary: #f4f6f9; --body-text-color: #1f2937;
   --border-color-primary: #dde2ea; }
@@ -54,12 +56,12 @@ def payload_of(clip: Path, truth: list[tuple[float, float]] | None = None, fps: 
 
 
 @contextmanager
-def served(clip: Path, payload: dict) -> Iterator[str]:
+def served(clip: Path, payload: dict, plotly: bytes = NO_PLOTLY) -> Iterator[str]:
     """The address of the page, as long as the context is open."""
     pages = {
         "/": ("text/html", PAGE.encode()),
         "/payload.json": ("application/json", json.dumps(payload).encode()),
-        "/plotly.js": ("text/javascript", PLOTLY.read_bytes()),
+        "/plotly.js": ("text/javascript", plotly),
         "/clip.mp4": ("video/mp4", clip.read_bytes()),
     }
 
