@@ -9,8 +9,7 @@ const AR_TIOUS = Array.from({ length: 10 }, (_, step) => Math.fround(0.5 + 0.05 
 export const overlap = (a, b) => Math.max(0, Math.min(a.end, b.end) - Math.max(a.start, b.start));
 
 export function tiou(a, b) {
-    const shared = overlap(a, b);
-    return shared / (a.end - a.start + b.end - b.start - shared);
+    return overlap(a, b) / (Math.max(a.end, b.end) - Math.min(a.start, b.start));
 }
 
 // Greedy by score: each prediction takes the unused true segment that it covers best, at a tIoU of at least `alpha`.

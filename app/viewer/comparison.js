@@ -15,17 +15,17 @@ export class Comparison {
             oninput: () => this.setAlpha(Number(this.alpha.value)) });
         this.shown = make("output");
         this.presets = AP_TIOUS.map((alpha) => make("button", { type: "button", class: "dl-small", text: String(alpha), "aria-label": `tIoU ${alpha}`, onclick: () => this.setAlpha(alpha) }));
-        this.against = make("select", { "aria-label": "Lane to compare", onchange: () => { review.against = this.against.value; review.changed(); } },
-            make("option", { value: "P", text: "P with G" }), make("option", { value: "E", text: "E with G" }));
+        this.against = make("select", { "aria-label": "Lanes to compare", onchange: () => review.compare(...this.against.value) },
+            ...["PG", "EG", "EP"].map(([claim, reference]) => make("option", { value: claim + reference, text: `${claim} with ${reference}` })));
         this.counts = make("ul", { class: "dl-counts" });
         this.numbers = make("dl", { class: "dl-numbers" });
         this.pair = make("p", { class: "dl-pair-text", role: "status" });
         this.next = make("button", { type: "button", class: "dl-small", text: "Next disagreement", title: "Next disagreement (G)", onclick: () => review.nextDisagreement() });
         this.inner = make("div", { class: "dl-compare" },
-            make("div", { class: "dl-alpha" }, this.against, make("label", {}, "tIoU ", this.alpha), this.shown, ...this.presets),
+            make("div", { class: "dl-alpha" }, make("label", {}, "tIoU ", this.alpha), this.shown, ...this.presets),
             this.counts, this.pair, this.numbers, this.next);
-        this.element = make("section", { class: "dl-comparison", "aria-label": "Comparison with the ground truth" },
-            make("div", { class: "dl-table-head" }, make("h3", { text: "Against the ground truth" })), this.about, this.inner);
+        this.element = make("section", { class: "dl-comparison", "aria-label": "Comparison" },
+            make("div", { class: "dl-table-head" }, make("h3", { text: "Comparison" }), this.against), this.about, this.inner);
         review.onChange(() => this.draw());
     }
 
@@ -39,10 +39,10 @@ export class Comparison {
         const found = review.comparison();
         this.element.hidden = review.blind;
         this.inner.hidden = !found;
+        this.against.value = review.claim + review.reference;
         this.about.textContent = this.aboutText(found);
         if (!found) return;
         this.alpha.value = review.alpha;
-        this.against.value = review.against;
         this.shown.textContent = review.alpha.toFixed(2);
         this.presets.forEach((preset, index) => preset.setAttribute("aria-pressed", String(AP_TIOUS[index] === review.alpha)));
         this.drawCounts(found);
@@ -52,6 +52,7 @@ export class Comparison {
 
     aboutText(found) {
         if (!found) return "The ground truth is not known. Load a truth file, draw lane G, or take your edit as the truth.";
+        if (this.review.reference === "P") return "Your edit, held against what the model predicts.";
         const n = found.truth.length;
         return `This clip, n = ${n} ${n === 1 ? "segment" : "segments"}; not comparable with dataset AP.`;
     }
@@ -63,17 +64,17 @@ export class Comparison {
             make("b", { class: `dl-chip dl-kind-${kind}` }, make("span", { text: mark })), ` ${count(kind)} ${word}`)));
     }
 
-    // AP, AR and AUC are of the model's proposals and curve, whatever the threshold.
+    // AP, AR and AUC are of the model's proposals and curve, whatever the threshold; they need truth.
     drawNumbers({ claims, truth }) {
-        const { proposals, forgery, payload } = this.review;
+        const { proposals, forgery, payload, claim, reference } = this.review;
         const joined = union(truth);
-        const rows = [
+        const falsely = ["falsely flagged", `${falseAlarmRate(claims, joined, payload.report.media.duration_s).toFixed(1)} s/min`];
+        const ofModel = claim + reference !== "PG" ? [] : !joined.length ? [["AP", "undefined"]] : [
             ...AP_TIOUS.map((alpha) => [`AP@${alpha}`, text(averagePrecision(proposals, joined, alpha))]),
             ...AR_COUNTS.map((n) => [`AR@${n}`, text(averageRecall(proposals, joined, n))]),
             ["frame AUC", forgery ? text(frameAuc(forgery.values, forgery.rate_hz, joined)) : "undefined"],
-            ["false alarms", `${falseAlarmRate(claims, joined, payload.report.media.duration_s).toFixed(1)} s/min`],
-        ].filter(([name]) => joined.length || name === "false alarms" || name === "AP@0.5")
-            .map(([name, value]) => (joined.length || name !== "AP@0.5" ? [name, value] : ["AP", value]));
+        ];
+        const rows = reference === "G" ? [...ofModel, falsely] : ofModel;
         this.numbers.replaceChildren(...rows.map(([name, value]) => make("div", {}, make("dt", { text: name }), make("dd", { text: value }))));
     }
 

@@ -5,6 +5,7 @@ import { make } from "./dom.js";
 import { Editor } from "./editor.js";
 import { Exchange } from "./exchange.js";
 import { Help } from "./help.js";
+import { Keymap } from "./keys.js";
 import { Lanes } from "./lanes.js";
 import { Playback } from "./playback.js";
 import { Review } from "./review.js";
@@ -21,7 +22,7 @@ export function buildEdit(root, payload, clock, scale, chart, options) {
     const row = review.finder && chart.rows.find(({ threshold }) => threshold);
     const threshold = row ? new Threshold(review, row.plot.parentElement, row.top) : null;
     if (threshold) row.value.before(threshold.element);
-    const parts = { clock, scale, review, playback, threshold, help: new Help(), exchange: new Exchange(review, options.server ?? null, options.formats),
+    const parts = { clock, scale, review, playback, threshold, help: new Help(new Keymap(storage)), exchange: new Exchange(review, options.server ?? null, options.formats),
         lanes: new Lanes(review, scale), table: new IntervalTable(review), editor: new Editor(review, playback), comparison: new Comparison(review),
         heat: () => root.querySelector(".dl-heatbar input[type=checkbox]")?.click() };
     parts.tools = tools(parts, storage);

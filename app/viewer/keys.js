@@ -64,6 +64,7 @@ export const KEYS = [
     ["View", ["?"], "this list", ({ help }) => help.open()],
 ];
 
+const KEPT = "deeploc-keys";
 const SHIFTED = { "{": "[", "}": "]", "<": ",", ">": ".", _: "-", "*": "+" };
 
 // "Ctrl+Shift+Z", "Shift+[", "?", "ArrowLeft", ...: what the list above calls the keys of an event.
@@ -74,14 +75,39 @@ export function nameOf({ key, ctrlKey, metaKey, altKey, shiftKey }) {
     return [(ctrlKey && !altKey) || metaKey ? "Ctrl" : null, shift ? "Shift" : null, plain].filter(Boolean).join("+");
 }
 
-const ACTIONS = new Map(KEYS.flatMap(([, names, , action]) => names.map((name) => [name, action])));
+// The keys as the person has them: those of the list, but for what they changed. Changes are kept in the browser.
+export class Keymap {
+    constructor(storage) {
+        this.storage = storage;
+        try {
+            this.own = JSON.parse(storage?.getItem(KEPT) ?? "{}");
+        } catch {
+            this.own = {};
+        }
+    }
+
+    names([, names, text]) { return this.own[text] ?? names; }
+
+    action(name) { return KEYS.find((entry) => this.names(entry).includes(name))?.[3]; }
+
+    // Takes the key for this entry alone; null gives every entry its first keys back.
+    set(entry, name) {
+        const taken = KEYS.filter((other) => other !== entry && this.names(other).includes(name))
+            .map((other) => [other[2], this.names(other).filter((own) => own !== name)]);
+        this.own = entry ? { ...this.own, ...Object.fromEntries(taken), [entry[2]]: [name] } : {};
+        try {
+            this.storage?.setItem(KEPT, JSON.stringify(this.own));
+        } catch { /* then the change lasts as long as the page */ }
+    }
+}
+
 const TYPED = "input, select, textarea";
 
 export function bindKeys(root, parts) {
     root.addEventListener("keydown", (event) => {
         const current = parts();
         const name = nameOf(event);
-        const action = ACTIONS.get(name);
+        const action = name && current?.help.keymap.action(name);
         const { target } = event;
         if (!current || !action || event.defaultPrevented || target.closest("dialog")) return;
         if (name === "Escape" && target.matches(TYPED)) return root.focus();

@@ -129,8 +129,8 @@ export class Lanes {
     }
 
     dress(block, letter, item, found) {
-        const { selection, against } = this.review;
-        const kind = letter === "G" ? (found?.missed.has(item.id) ? "FN" : null) : letter === against ? found?.kinds.get(item.id)?.kind : null;
+        const { selection, claim, reference } = this.review;
+        const kind = letter === reference ? (found?.missed.has(item.id) ? "FN" : null) : letter === claim ? found?.kinds.get(item.id)?.kind : null;
         const selected = selection?.lane === letter && selection.id === item.id;
         const stream = item.letter || LETTERS[item.stream];
         const [mark, word] = kind ? KINDS[kind] : [item.status && letter === "E" ? STATUS[item.status] : null, item.status ?? null];
@@ -160,7 +160,7 @@ export class Lanes {
         const pair = this.review.pair();
         this.links.replaceChildren();
         if (!found) return;
-        const [truths, claims] = [this.lanes.G, this.lanes[this.review.against]];
+        const [truths, claims] = [this.lanes[this.review.reference], this.lanes[this.review.claim]];
         const bottom = (lane) => lane.offsetTop + lane.offsetHeight;
         const [from, to] = truths.offsetTop < claims.offsetTop ? [bottom(truths), claims.offsetTop] : [truths.offsetTop, bottom(claims)];
         for (const claim of found.claims) {

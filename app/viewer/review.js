@@ -15,7 +15,7 @@ const CROSSED = "An interval needs at least one frame: start must lie before end
 export class Review {
     // options: {storage, blind}: where work is kept (or null), and whether a new clip begins without the model in sight.
     constructor(payload, clock, { storage = null, blind = false } = {}) {
-        Object.assign(this, { payload, clock, lane: "P", selection: null, alpha: 0.5, against: "P", loop: false, listeners: new Set(), voices: new Set() });
+        Object.assign(this, { payload, clock, lane: "P", selection: null, match: null, alpha: 0.5, claim: "P", reference: "G", loop: false, listeners: new Set(), voices: new Set() });
         const { report } = payload;
         this.frames = new Frames(clock.pts, clock.duration);
         const curves = report.scores.filter(({ kind }) => kind === "forgery");
@@ -118,18 +118,22 @@ export class Review {
     // Untouched, E is a copy of P.
     follow() {
         if (!this.store.pristine || this.blind) return;
-        const drawn = this.doc.G;
-        this.store.doc = { ...annotation.copyOf(annotation.empty(), this.predicted, this.frames), G: drawn };
+        this.store.doc = annotation.copyOf(annotation.empty(), this.predicted, this.frames);
         this.match = null;
     }
 
-    // -- comparison with the truth --
+    // -- comparison: what lane `claim` says, held against lane `reference`; null where there is nothing to compare with --
+
+    get comparable() { return !this.blind && (this.reference !== "G" || this.truth !== null); }
+
+    compare(claim, reference) {
+        Object.assign(this, { claim, reference });
+        this.changed();
+    }
 
     comparison() {
-        if (this.match) return this.match;
-        const { truth } = this;
-        if (!truth || this.blind) return null;
-        const claims = this.claims(this.against);
+        if (this.match || !this.comparable) return this.match;
+        const [claims, truth] = [this.claims(this.claim), this.claims(this.reference)];
         const { found, missed } = match(claims, truth, this.alpha);
         const kinds = new Map(claims.map(({ id }, index) => [id, { ...found[index], truth: truth[found[index].truth] ?? null }]));
         this.match = { claims, truth, kinds, missed: new Set(missed.map((at) => truth[at].id)) };
@@ -141,28 +145,28 @@ export class Review {
         const found = this.comparison();
         const { selected, selection } = this;
         if (!found || !selected) return null;
-        const own = selection.lane === this.against ? [[selected.id, found.kinds.get(selected.id)]]
-            : selection.lane === "G" ? [...found.kinds].filter(([, kind]) => kind.truth?.id === selected.id).sort(([, a], [, b]) => b.tiou - a.tiou) : [];
+        const own = selection.lane === this.claim ? [[selected.id, found.kinds.get(selected.id)]]
+            : selection.lane === this.reference ? [...found.kinds].filter(([, kind]) => kind.truth?.id === selected.id).sort(([, a], [, b]) => b.tiou - a.tiou) : [];
         const [[id, kind] = []] = own;
         return kind?.truth ? { claim: found.claims.find((one) => one.id === id), truth: kind.truth, ...kind } : null;
     }
 
     tiou(item, lane) {
-        if (!this.truth || this.blind) return null;
-        const others = lane === "G" ? this.claims(this.against) : this.truth;
+        if (!this.comparable) return null;
+        const others = this.claims(lane === this.reference ? this.claim : this.reference);
         return Math.max(0, ...others.map((other) => tiou(item, other)));
     }
 
     // Goes to the next stretch of at least half a frame that only one side flags.
     nextDisagreement() {
-        if (!this.truth || this.blind) return this.say("There is no ground truth to disagree with: draw it in lane G or load a file.");
+        if (!this.comparable) return this.say("There is no ground truth to disagree with: draw it in lane G or load a file.");
         const least = 0.5 * this.frames.end / this.frames.count;
-        const found = disagreements(this.claims(this.against), this.truth).filter(({ start, end }) => end - start >= least);
-        if (!found.length) return this.say(`${this.against} and G agree everywhere.`);
+        const found = disagreements(this.claims(this.claim), this.claims(this.reference)).filter(({ start, end }) => end - start >= least);
+        if (!found.length) return this.say(`${this.claim} and ${this.reference} agree everywhere.`);
         const frame = ({ start }) => Math.min(this.frames.edge(start), this.frames.count - 1);
         const next = found.find((one) => frame(one) > this.clock.frame) ?? found[0];
         this.clock.seekFrame(frame(next));
-        this.say(`Disagreement ${found.indexOf(next) + 1} of ${found.length}: only ${next.only === "first" ? this.against : "G"} flags ${(next.end - next.start).toFixed(2)} s.`);
+        this.say(`Disagreement ${found.indexOf(next) + 1} of ${found.length}: only ${next.only === "first" ? this.claim : this.reference} flags ${(next.end - next.start).toFixed(2)} s.`);
     }
 
     // -- editing: `change(doc, lane, id)` answers the next document, or null when it can't be done --

@@ -53,7 +53,7 @@ export class IntervalTable {
         const { lane } = review;
         const found = review.comparison();
         return review.items(lane).map((item) => {
-            const kind = lane === "G" ? (found?.missed.has(item.id) ? "FN" : null) : lane === review.against ? found?.kinds.get(item.id)?.kind : null;
+            const kind = lane === review.reference ? (found?.missed.has(item.id) ? "FN" : null) : lane === review.claim ? found?.kinds.get(item.id)?.kind : null;
             return { note: "", ...item, letter: item.letter || LETTERS[item.stream], tiou: review.tiou(item, lane),
                 frames: [review.frames.edge(item.start), review.frames.edge(item.end)],
                 word: [item.status, kind && KINDS[kind][1]].filter(Boolean).join(", ") };

@@ -375,3 +375,13 @@ def test_the_help_lists_the_keys_and_keys_stay_in_the_viewer(open_at, unknown):
     press(page, "i", ".")
     assert frame(page) == 0
     assert page.evaluate("localStorage.length") == 0
+
+
+def test_a_key_can_be_changed(open_at, unknown):
+    page = open_at(unknown)
+    press(page, "?")
+    page.get_by_role("button", name="Change the key: one frame on").click()
+    press(page, "n")
+    expect(page.get_by_role("button", name="Change the key: one frame on")).to_have_text("N")
+    press(page, "Escape", "n", ".", "n")
+    assert frame(page) == 2
