@@ -64,17 +64,25 @@ export class Comparison {
             make("b", { class: `dl-chip dl-kind-${kind}` }, make("span", { text: mark })), ` ${count(kind)} ${word}`)));
     }
 
-    // AP, AR and AUC are of the model's proposals and curve, whatever the threshold; they need truth.
+    // How well the model does, whatever the threshold: AP, AR and AUC change with the truth alone.
+    ofModel(truth) {
+        const key = JSON.stringify(truth);
+        if (this.kept?.key === key) return this.kept.rows;
+        const { proposals, forgery } = this.review;
+        const rows = !truth.length ? [["AP", "undefined"]] : [
+            ...AP_TIOUS.map((alpha) => [`AP@${alpha}`, text(averagePrecision(proposals, truth, alpha))]),
+            ...AR_COUNTS.map((n) => [`AR@${n}`, text(averageRecall(proposals, truth, n))]),
+            ["frame AUC", forgery ? text(frameAuc(forgery.values, forgery.rate_hz, truth)) : "undefined"],
+        ];
+        this.kept = { key, rows };
+        return rows;
+    }
+
     drawNumbers({ claims, truth }) {
-        const { proposals, forgery, payload, claim, reference } = this.review;
+        const { payload, claim, reference } = this.review;
         const joined = union(truth);
         const falsely = ["falsely flagged", `${falseAlarmRate(claims, joined, payload.report.media.duration_s).toFixed(1)} s/min`];
-        const ofModel = claim + reference !== "PG" ? [] : !joined.length ? [["AP", "undefined"]] : [
-            ...AP_TIOUS.map((alpha) => [`AP@${alpha}`, text(averagePrecision(proposals, joined, alpha))]),
-            ...AR_COUNTS.map((n) => [`AR@${n}`, text(averageRecall(proposals, joined, n))]),
-            ["frame AUC", forgery ? text(frameAuc(forgery.values, forgery.rate_hz, joined)) : "undefined"],
-        ];
-        const rows = reference === "G" ? [...ofModel, falsely] : ofModel;
+        const rows = [...(claim + reference === "PG" ? this.ofModel(joined) : []), ...(reference === "G" ? [falsely] : [])];
         this.numbers.replaceChildren(...rows.map(([name, value]) => make("div", {}, make("dt", { text: name }), make("dd", { text: value }))));
     }
 

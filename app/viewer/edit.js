@@ -29,7 +29,7 @@ export function buildEdit(root, payload, clock, scale, chart, options) {
     const redraw = later(() => { chart.bands = review.items("P"); chart.draw(); });
     review.onChange(() => { root.classList.toggle("dl-blind", review.blind); redraw(); });
     review.changed();
-    if (review.restored) review.say("Your earlier work on this clip is back. Undo can't reach behind it; delete what you don't want.");
+    if (review.restored) review.say("Your earlier work on this clip is back.");
     return parts;
 }
 
@@ -56,6 +56,7 @@ function tools({ review, exchange, help }, storage) {
     const button = (text, title, onclick) => make("button", { type: "button", class: "dl-small", text, title, onclick });
     const undo = button("Undo", "Undo (Ctrl Z)", () => store.undo());
     const redo = button("Redo", "Redo (Ctrl Shift Z)", () => store.redo());
+    const over = button("Start over", "Make lane E a copy of the prediction again", () => review.startOver());
     const begin = button("Label blind", "Hide the model and begin with an empty lane E", () => review.setBlind(true));
     const done = button("Done: show the model", "Ends blind labelling", () => review.setBlind(false));
     const always = make("input", { type: "checkbox", checked: storage?.getItem(BLIND) === "yes", onchange: () => storage?.setItem(BLIND, always.checked ? "yes" : "no") });
@@ -73,11 +74,12 @@ function tools({ review, exchange, help }, storage) {
         undo.disabled = !store.past.length;
         redo.disabled = !store.future.length;
         begin.hidden = review.blind;
+        over.hidden = review.blind || store.pristine;
         done.hidden = often.hidden = !review.blind;
         asTruth.hidden = Boolean(review.fileTruth) || review.blind || !review.doc.E.length;
         clear.hidden = !review.doc.G || review.blind;
         if (!store.kept) said.textContent = "This browser does not keep your work: export it before you leave.";
     });
-    return make("div", { class: "dl-tools", role: "group", "aria-label": "Annotation" }, undo, redo, begin, done, often, asTruth, clear,
+    return make("div", { class: "dl-tools", role: "group", "aria-label": "Annotation" }, undo, redo, over, begin, done, often, asTruth, clear,
         said, exchange.element, button("Keys ?", "All keys (?)", () => help.open()), help.element);
 }

@@ -3,6 +3,7 @@
 
 import * as annotation from "./annotation.js";
 import { disagreements, match, tiou } from "./compare.js";
+import { STREAM_NAMES, clockText } from "./dom.js";
 import { Frames } from "./frames.js";
 import { Finder, LETTERS } from "./intervals.js";
 import { Store } from "./store.js";
@@ -92,10 +93,11 @@ export class Review {
         const at = items.findIndex(({ id }) => id === this.selection?.id);
         const after = items.findIndex(({ start }) => start > this.clock.time - 1e-6);
         const fresh = way > 0 ? Math.max(after, 0) : (after < 0 ? items.length : after) - 1;
-        const { id } = items.at((at < 0 ? fresh : at + way) % items.length);
-        this.selection = { lane: this.lane, id };
-        this.seekStart(this.selected);
+        const item = items.at((at < 0 ? fresh : at + way) % items.length);
+        this.selection = { lane: this.lane, id: item.id };
+        this.seekStart(item);
         this.changed();
+        this.say(`Lane ${this.lane}, interval ${items.indexOf(item) + 1} of ${items.length}: ${STREAM_NAMES[LETTERS[item.stream]]}, ${clockText(item.start)} to ${clockText(item.end)}.`);
     }
 
     describe(time) {
@@ -212,9 +214,18 @@ export class Review {
         else this.create(Math.max(time - NEW_S, 0), time);
     }
 
-    moveEdge(edge, time) { return this.edit(`moved ${edge}`, (doc, lane, id) => annotation.moveEdge(doc, lane, id, edge, time, this.frames)); }
+    moveEdge(edge, time) {
+        if (this.edit(`moved ${edge}`, (doc, lane, id) => annotation.moveEdge(doc, lane, id, edge, time, this.frames))) this.sayEdge(edge);
+    }
 
-    nudge(edge, steps) { return this.edit(`moved ${edge}`, (doc, lane, id) => annotation.nudge(doc, lane, id, edge, steps, this.frames)); }
+    nudge(edge, steps) {
+        if (this.edit(`moved ${edge}`, (doc, lane, id) => annotation.nudge(doc, lane, id, edge, steps, this.frames))) this.sayEdge(edge);
+    }
+
+    sayEdge(edge) {
+        const time = this.selected[edge];
+        this.say(`Interval's ${edge}: ${time.toFixed(3)} s, frame ${this.frames.edge(time)}.`);
+    }
 
     split() {
         const time = this.frames.time(this.clock.frame);
@@ -236,6 +247,13 @@ export class Review {
         this.lane = blind ? "E" : this.lane;
         this.store.apply(blind ? "began to label without seeing the model" : "was done labelling without seeing the model",
             blind ? { ...this.doc, E: [], blind } : { ...this.doc, blind });
+    }
+
+    // Back to a copy of the prediction, with no drawn truth; undo takes it back.
+    startOver() {
+        const { author, created, history } = this.doc;
+        this.selection = null;
+        this.store.apply("started over", { ...annotation.copyOf(annotation.empty(), this.predicted, this.frames), author, created, history });
     }
 
     // Takes the annotation of a file into lane E, or into G as drawn truth.

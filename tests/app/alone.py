@@ -1,4 +1,4 @@
-"""The viewer on a page of its own, with a clip, a payload and a server that are made up: no Gradio."""
+"""The viewer on a page of its own, with a clip, payload and server that are made up: no Gradio."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Thread
 
 import numpy as np
+from playwright.sync_api import Page
 
 from app.viewer.component import MODULES
 from app.viewer.payload import to_payload
@@ -21,32 +22,15 @@ from tests.app.canned import HEIGHT, SECONDS, WIDTH, canned_report
 
 SHA256 = "5e" * 32
 FPS = 30000 / 1001
+SHOWN = "Number(document.querySelector('.dl-readout').textContent.split('frame ')[1])"
 # Draws nothing, quickly.
 NO_PLOTLY = b"window.Plotly = { react: (plot) => { plot.innerHTML = '<svg></svg>'; } };"
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>viewer</title><style>
-:root { --background-fill-primary: #fff; --background-fill-secondary: #f4f6f9; --body-text-color: #1f2937;
-  --border-color-primary: #dde2ea; }
-.dark { --background-fill-primary: #0f1524; --background-fill-secondary: #1a2234; --body-text-color: #e6eaf2;
-  --border-color-primary: #2c3650; background: #0b0f19; }
-body { font-family: sans-serif; margin: 16px; }
-</style><div class="dl-viewer"></div><script type="module">
-import { mount } from "/viewer/viewer.js";
-const payload = await (await fetch("/payload.json")).json();
-const clip = URL.createObjectURL(await (await fetch("/clip.mp4")).blob());
-window.calls = [];
-const server = {
-    export_annotation: async (json, format) => { calls.push([json, format]); return format === "bad"
-        ? { error: "This format holds no notes." } : { name: "clip.vtt", base64: btoa("WEBVTT"), type: "text/vtt" }; },
-    import_annotation: async (file, media) => { calls.push([file, media]); return { format: "deeploc-annotation", version: 1,
-        media, segments: [{ start_s: 1.3, end_s: 1.9, start_frame: 39, end_frame: 57, stream: "audio", status: "proposed", origin: "file" }] }; },
-};
-window.viewer = mount(document.querySelector(".dl-viewer"), { plotly: "/plotly.js", fileUrl: () => clip, server,
-    formats: [["json", "DeepLoc JSON"], ["vtt", "WebVTT"], ["bad", "Broken"]] });
-await viewer.show(payload);
-</script></html>"""
+PAGE = Path(__file__).with_name("alone.html")
 
 
-def payload_of(clip: Path, truth: list[tuple[float, float]] | None = None, fps: float = FPS) -> dict:
+def payload_of(
+    clip: Path, truth: list[tuple[float, float]] | None = None, fps: float = FPS
+) -> dict:
     """The canned report on a clip of `fps`, with visual truth segments where given."""
     report = canned_report(clip)
     media = MediaInfo(clip.name, float(SECONDS), fps, WIDTH, HEIGHT, False)
@@ -59,7 +43,7 @@ def payload_of(clip: Path, truth: list[tuple[float, float]] | None = None, fps: 
 def served(clip: Path, payload: dict, plotly: bytes = NO_PLOTLY) -> Iterator[str]:
     """The address of the page, as long as the context is open."""
     pages = {
-        "/": ("text/html", PAGE.encode()),
+        "/": ("text/html", PAGE.read_bytes()),
         "/payload.json": ("application/json", json.dumps(payload).encode()),
         "/plotly.js": ("text/javascript", plotly),
         "/clip.mp4": ("video/mp4", clip.read_bytes()),
@@ -88,3 +72,36 @@ def served(clip: Path, payload: dict, plotly: bytes = NO_PLOTLY) -> Iterator[str
     finally:
         server.shutdown()
         server.server_close()
+
+
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def frame(page: Page) -> int:
+    return int(page.evaluate(SHOWN))
+
+
+def own(page: Page) -> list[tuple[int, int]]:
+    """Lane E in frames."""
+    spans = page.evaluate(
+        "[...document.querySelectorAll('.dl-lane-E .dl-block')]"
+        ".map(({ dataset }) => [Number(dataset.start), Number(dataset.end)])"
+    )
+    return sorted((round(start * FPS), round(end * FPS)) for start, end in spans)
+
+
+def annotation(page: Page) -> dict:
+    saved = page.evaluate(f"localStorage.getItem('deeploc-annotation:{SHA256}')")
+    return json.loads(saved)["annotation"]
+
+
+def x_of(page: Page, seconds: float, total: float = 4.0) -> float:
+    box = page.locator(".dl-lane-E").bounding_box()
+    return box["x"] + 44 + seconds / total * (box["width"] - 84)
+
+
+def middle(page: Page, selector: str) -> tuple[float, float]:
+    box = page.locator(selector).bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2

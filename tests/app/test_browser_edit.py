@@ -10,7 +10,19 @@ from playwright.sync_api import Page, expect
 from deeploc.postprocess import to_timeline
 from deeploc.scores import FrameScores
 from deeploc.timeline import FrameGrid
-from tests.app.alone import FPS, SHA256, payload_of, served
+from tests.app.alone import (
+    FPS,
+    SHA256,
+    SHOWN,
+    annotation,
+    frame,
+    middle,
+    own,
+    payload_of,
+    press,
+    served,
+    x_of,
+)
 from tests.app.pages import block
 from tests.clips import write_av
 
@@ -18,7 +30,6 @@ pytestmark = pytest.mark.browser
 
 TRUTH = [(1.1, 1.9), (3.0, 3.4)]
 FRAMES = 119
-SHOWN = "Number(document.querySelector('.dl-readout').textContent.split('frame ')[1])"
 RATE = "document.querySelector('.dl-stage video').playbackRate"
 PAUSED = "document.querySelector('.dl-stage video').paused"
 
@@ -61,39 +72,6 @@ def open_at(browser):
     yield visit
     context.close()
     assert not problems
-
-
-def press(page: Page, *keys: str) -> None:
-    for key in keys:
-        page.keyboard.press(key)
-
-
-def frame(page: Page) -> int:
-    return int(page.evaluate(SHOWN))
-
-
-def own(page: Page) -> list[tuple[int, int]]:
-    """Lane E in frames."""
-    spans = page.evaluate(
-        "[...document.querySelectorAll('.dl-lane-E .dl-block')]"
-        ".map(({ dataset }) => [Number(dataset.start), Number(dataset.end)])"
-    )
-    return sorted((round(start * FPS), round(end * FPS)) for start, end in spans)
-
-
-def annotation(page: Page) -> dict:
-    saved = page.evaluate(f"localStorage.getItem('deeploc-annotation:{SHA256}')")
-    return json.loads(saved)["annotation"]
-
-
-def x_of(page: Page, seconds: float, total: float = 4.0) -> float:
-    box = page.locator(".dl-lane-E").bounding_box()
-    return box["x"] + 44 + seconds / total * (box["width"] - 84)
-
-
-def middle(page: Page, selector: str) -> tuple[float, float]:
-    box = page.locator(selector).bounding_box()
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
 def test_the_seven_requests_of_label_studio_3693_by_keyboard(open_at, unknown):
@@ -173,8 +151,9 @@ def test_undo_redo_and_what_reload_restores(open_at, unknown):
     assert own(page) == before
     saved = annotation(page)
     assert [one["note"] for one in saved["segments"]] == ["lips", "lips"]
-    assert saved["segments"][0] | {"start_frame": 35, "end_frame": 45, "status": "adjusted"} == (
-        saved["segments"][0]
+    assert (
+        saved["segments"][0] | {"start_frame": 35, "end_frame": 45, "status": "adjusted"}
+        == (saved["segments"][0])
     )
     expect(page.get_by_text("Your earlier work on this clip is back")).to_be_visible()
 
@@ -385,3 +364,20 @@ def test_a_key_can_be_changed(open_at, unknown):
     expect(page.get_by_role("button", name="Change the key: one frame on")).to_have_text("N")
     press(page, "Escape", "n", ".", "n")
     assert frame(page) == 2
+
+
+def test_fingers_find_large_handles_and_every_drag_has_a_button(browser, unknown):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = context.new_page()
+    page.goto(unknown)
+    page.wait_for_function("document.querySelector('.dl-stage video')?.readyState >= 2")
+    page.get_by_role("button", name="Lane E, Your edit").tap()
+    page.locator(".dl-lane-E .dl-block").tap()
+    for selector in (".dl-handle-start", ".dl-handle-end"):
+        box = page.locator(selector).bounding_box()
+        assert min(box["width"], box["height"]) >= 44
+    page.get_by_role("button", name="start one frame later").tap()
+    page.get_by_role("button", name="end one frame earlier").tap()
+    assert own(page) == [(36, 59)]
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    context.close()
