@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ Updates = dict[str, Any]  # by the name of a component in app.ui
 
 
 class Handlers:
-    """The page's reactions, around one localizer. `proxies`: where display proxies are written."""
+    """The page's reactions, around one localizer. `proxies`: where display proxies and
+    inspection clips are written."""
 
     def __init__(self, localizer: Localize, proxies: Path) -> None:
         self.localizer = localizer
@@ -51,7 +53,8 @@ class Handlers:
     ) -> Iterator[Updates]:
         """Runs the localizer: progress updates, then the result or a calm failure."""
         stop = self.sessions.begin(session)
-        for state in run(self.localizer, clip, face, stop):
+        localizer = partial(self.localizer, inspection=self.proxies)
+        for state in run(localizer, clip, face, stop):
             if isinstance(state, Progress):
                 yield {"progress": progress_panel(state)}
             elif isinstance(state, Failure):

@@ -78,7 +78,11 @@ def _layout(clips: list[Path]) -> dict[str, Any]:
     with gr.Column(visible=False, elem_id="dl-result") as parts["result"]:
         with gr.Row(elem_classes="dl-above"):
             parts["faces"] = gr.Radio(
-                label="Which face is scored", choices=[], visible=False, container=False
+                label="Which face is scored",
+                choices=[],
+                visible=False,
+                container=False,
+                elem_id="dl-faces",
             )
             parts["again"] = gr.Button("Analyse another clip", size="sm", elem_classes="dl-fit")
         parts["viewer"] = Viewer(elem_id="dl-viewer")

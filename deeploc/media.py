@@ -9,6 +9,7 @@ or plays a sound, after edit lists and encoder priming. That is what a browser's
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -42,6 +43,7 @@ class MediaInfo:
     """What is known of a file before it is decoded. `duration_s`: of the picture, from time zero.
 
     `fps`: average of the source. `width`, `height`: of the upright picture, in stored pixels.
+    `sha256`: of the file, where somebody took it.
     """
 
     name: str
@@ -50,6 +52,7 @@ class MediaInfo:
     width: int
     height: int
     has_audio: bool
+    sha256: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +144,15 @@ def open_clip(path: str | Path) -> Clip:
         warnings=tuple(_warnings(scan, grid, sound)),
         zero_s=scan.zero_s,
     )
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def _check_length(info: MediaInfo) -> None:

@@ -1,5 +1,6 @@
 """From a file to a report, on the example clips and on everything a user may drop by mistake."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -77,6 +78,23 @@ def test_running_twice_gives_the_same_report(localizer, short, report):
     np.testing.assert_array_equal(again.evidence.heat, report.evidence.heat)
 
 
+def test_inspecting_changes_nothing_in_the_report(localizer, short, report, tmp_path):
+    inspected = localizer(short, inspection=tmp_path)
+    assert plain(inspected) == plain(report)
+    np.testing.assert_array_equal(inspected.evidence.heat, report.evidence.heat)
+    assert (report.inspection, report.sound.rebuilt) == (None, None)
+    assert inspected.inspection.parent == tmp_path
+    with av.open(str(inspected.inspection)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 75
+    sound = inspected.sound
+    assert sound.mel.shape == sound.rebuilt.shape == (300, 80)
+    assert (sound.error.shape, sound.peaks.shape) == ((75, 10), (300, 2))
+
+
+def test_the_report_names_the_file_by_its_hash(report, short):
+    assert report.media.sha256 == hashlib.sha256(short.read_bytes()).hexdigest()
+
+
 def test_the_hook_hears_of_every_stage_in_order(localizer, short):
     calls = []
     localizer(short, hook=lambda *call: calls.append(call))
@@ -117,6 +135,8 @@ def test_without_sound_the_picture_is_scored_and_it_says_so(localizer, talk, tmp
     report = localizer(tmp_path / "silent.mp4")
     assert any("no sound" in warning for warning in report.warnings)
     assert report.video_score is not None
+    assert report.sound is None
+    assert [item.stream for item in report.unscored] == ["audio"]
     assert [item.reason for item in report.unscored] == ["the file has no sound"]
 
 

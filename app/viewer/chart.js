@@ -1,7 +1,10 @@
-// The curves, drawn by Plotly: one row a curve family. Redrawn on zoom, resize and theme, never per frame.
+// The curves, drawn by Plotly: one row a curve family, and the strips of evidence under them. Redrawn on zoom,
+// resize and theme, from the visible range alone, never per frame.
 
 import { gaps, make, reasons } from "./dom.js";
+import { stepAt, windowed } from "./ranges.js";
 import { MARGIN, place } from "./scale.js";
+import { stripsOf } from "./strips.js";
 
 const STREAM_LABELS = { visual: "picture", audio: "sound", fused: "both" };
 const DASHES = { visual: "solid", audio: "dash", fused: "solid" };
@@ -23,6 +26,8 @@ export function rowsOf({ report, marks, thresholds }) {
     const errors = curves.filter((curve) => curve.kind === "error" && (curve.stream !== "fused" || curves.every(
         (other) => other.kind !== "error" || other.stream === "fused")));
     const rows = errors.map((curve) => ({
+        key: `error-${curve.stream}`,
+        label: `Error, ${STREAM_LABELS[curve.stream]}`,
         title: "Reconstruction error (calibrated surprise)",
         detail: STREAM_LABELS[curve.stream],
         curves: [curve],
@@ -31,7 +36,7 @@ export function rowsOf({ report, marks, thresholds }) {
     }));
     const forgery = curves.filter((curve) => curve.kind === "forgery");
     if (forgery.length) {
-        rows.push({ title: "Forgery score", detail: null, curves: forgery, marks: null, top: 1.02,
+        rows.push({ key: "forgery", label: "Forgery score", title: "Forgery score", detail: null, curves: forgery, marks: null, top: 1.02,
             threshold: thresholds.fused ?? null });
     }
     return rows;
@@ -48,7 +53,14 @@ export class Chart {
         Object.assign(this, { plotly, payload, scale, bands: payload.intervals });
         this.rate = payload.report.scores[0]?.rate_hz ?? 25;
         this.rows = rowsOf(payload).map((row) => this.build(row));
-        this.element = make("div", { class: "dl-chart" }, ...this.rows.map((row) => row.section));
+        this.strips = stripsOf(payload, scale, this.rate);
+        this.element = make("div", { class: "dl-chart" }, ...[...this.rows, ...this.strips].map((row) => row.section));
+    }
+
+    // Shows or hides a row, a curve or a strip.
+    reveal(row, on) {
+        row.section.hidden = !on;
+        if (on) this.draw();
     }
 
     build(row) {
@@ -61,17 +73,19 @@ export class Chart {
         const head = make("div", { class: "dl-row-head" }, title, ...keys, value);
         const main = row.curves.find((curve) => curve.stream === "fused") ?? row.curves[0];
         const hatches = gaps(main.values, this.rate).map((span) => Object.assign(make("div", {
-            class: "dl-hatch", title: `Not scored: ${reasons(span, this.payload.report.unscored)}`,
+            class: "dl-hatch", title: `Not scored: ${reasons(span, this.payload.report.unscored, main.stream)}`,
         }), { span }));
         const area = make("div", { class: "dl-area" }, plot, ...hatches);
-        return { ...row, main, plot, value, hatches, section: make("section", { class: "dl-row" }, head, area) };
+        return { ...row, main, plot, value, hatches, section: make("section", { class: "dl-row", "data-row": row.key }, head, area) };
     }
 
     draw() {
         if (!this.scale.width || !this.element.isConnected) return;
         const style = getComputedStyle(this.element);
         const colour = (name) => style.getPropertyValue(`--dl-${name}`).trim();
+        for (const strip of this.strips) if (!strip.section.hidden) strip.draw();
         for (const row of this.rows) {
+            if (row.section.hidden) continue;
             place(row.hatches, this.scale);
             this.plotly.react(row.plot, this.traces(row, colour), this.layout(row, colour), { staticPlot: true });
         }
@@ -79,8 +93,7 @@ export class Chart {
 
     traces(row, colour) {
         return row.curves.map((curve) => ({
-            x: curve.values.map((_, index) => (index + 0.5) / curve.rate_hz),
-            y: curve.values,
+            ...windowed(curve.values, curve.rate_hz, this.scale.start, this.scale.end, this.scale.plot),
             mode: "lines",
             connectgaps: false,
             line: { color: colour(curve.stream), width: curve.stream === "fused" ? 2 : 1.5, dash: row.curves.length > 1 ? DASHES[curve.stream] : "solid" },
@@ -115,9 +128,9 @@ export class Chart {
 
     // The values under the cursor, as text beside each title.
     read(time) {
-        const index = Math.floor(time * this.rate + 1e-6);
+        for (const strip of this.strips) strip.read(time);
         for (const row of this.rows) {
-            const value = row.main.values[Math.min(index, row.main.values.length - 1)];
+            const value = row.main.values[stepAt(time, this.rate, row.main.values.length)];
             row.value.textContent = value === null ? "not scored" : value.toFixed(2);
         }
     }

@@ -21,7 +21,9 @@ const fileUrl = (path) => `${config.root ?? ""}${config.api_prefix ?? "/gradio_a
     + path.split("/").map(encodeURIComponent).join("/");
 const root = element.querySelector(".dl-viewer");
 import(fileUrl(MODULES + "/viewer.js")).then(({ mount }) => {
-    const viewer = mount(root, { plotly: fileUrl(PLOTLY), fileUrl });
+    const face = (number) => document.querySelector(`#dl-faces input[value="${number}"]`);
+    const chooseFace = (number) => face(number)?.click();
+    const viewer = mount(root, { plotly: fileUrl(PLOTLY), fileUrl, chooseFace });
     const show = () => viewer.show(props.value ? JSON.parse(props.value) : null);
     watch("value", show);
     show();
@@ -43,8 +45,12 @@ class Viewer(gr.HTML):
         )
 
     def postprocess(self, value: dict | None) -> str | None:  # type: ignore[override]
-        """The payload as JSON text; its video is put where the browser may fetch it."""
+        """The payload as JSON text; its videos are put where the browser may fetch them."""
         if value is None:
             return None
-        video = str(self.move_resource_to_block_cache(value["video"]))
-        return json.dumps({**value, "video": Path(video).as_posix()}, separators=(",", ":"))
+        videos = {name: self._served(value.get(name)) for name in ("video", "inspection")}
+        return json.dumps({**value, **videos}, separators=(",", ":"))
+
+    def _served(self, path: str | None) -> str | None:
+        served = self.move_resource_to_block_cache(path)
+        return None if served is None else Path(served).as_posix()

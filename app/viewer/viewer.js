@@ -4,6 +4,7 @@ import { Chart, loadPlotly } from "./chart.js";
 import { Clock } from "./clock.js";
 import { make } from "./dom.js";
 import { buildEdit } from "./edit.js";
+import { buildEvidence } from "./evidence.js";
 import { Heat } from "./heat.js";
 import { bindKeys } from "./keys.js";
 import { TimeScale } from "./scale.js";
@@ -11,11 +12,11 @@ import { Stack } from "./stack.js";
 import { transport } from "./transport.js";
 import { verdictStrip } from "./verdict.js";
 
-const SHEETS = ["viewer.css", "edit.css"];
+const SHEETS = ["viewer.css", "evidence.css", "edit.css"];
 
-// server: the functions of the page's component that write and read annotation files, where it has any;
-// formats: the [key, label] of those that it writes.
-export function mount(root, { plotly, fileUrl, server, formats }) {
+// chooseFace(number): scores another face of the clip. server: the functions of the page's component that write and
+// read annotation files, where it has any; formats: the [key, label] of those that it writes.
+export function mount(root, { plotly, fileUrl, chooseFace, server, formats }) {
     const ready = Promise.all(SHEETS.map((name) => new Promise((resolve) => {
         document.head.append(make("link", { rel: "stylesheet", href: new URL(name, import.meta.url).href, onload: resolve, onerror: resolve }));
     })));
@@ -32,10 +33,12 @@ export function mount(root, { plotly, fileUrl, server, formats }) {
         if (own !== latest) return;
         shown?.clock.video.pause();
         shown?.clock.close();
+        shown?.evidence.close();
         shown = null;
         root.replaceChildren();
         if (!payload) return;
-        shown = build(root, payload, drawn[0], fileUrl(payload.video), { server, formats });
+        shown = build(root, payload, drawn[0], fileUrl(payload.video), {
+            chooseFace, server, formats, inspectionUrl: payload.inspection && fileUrl(payload.inspection) });
         shown.scale.onChange(draw);
         shown.scale.resize(shown.stack.element.clientWidth);
         draw();
@@ -44,7 +47,7 @@ export function mount(root, { plotly, fileUrl, server, formats }) {
     return { show };
 }
 
-function build(root, payload, plotly, url, exchange) {
+function build(root, payload, plotly, url, options) {
     const { media, scores } = payload.report;
     const video = make("video", { src: url, playsinline: true, preload: "auto", "aria-label": media.name });
     const rate = scores[0]?.rate_hz ?? 25;
@@ -52,21 +55,31 @@ function build(root, payload, plotly, url, exchange) {
     const scale = new TimeScale(media.duration_s);
     const heat = payload.heat && new Heat(payload.heat, media, rate);
     const chart = new Chart(plotly, payload, scale);
-    const edit = buildEdit(root, payload, clock, scale, chart, exchange);
+    const evidence = buildEvidence(payload, chart, rate, options);
+    const edit = buildEdit(root, payload, clock, scale, chart, options);
     const stack = new Stack(clock, scale, chart, edit.lanes, edit.review);
-    clock.onTick((time) => { stack.move(time); heat?.draw(time); chart.read(time); });
+    clock.onTick((time, frame) => {
+        const middle = clock.middle(frame);
+        stack.move(time);
+        heat?.draw(middle);
+        chart.read(middle);
+        evidence.show(middle);
+    });
     video.addEventListener("click", () => clock.toggle());
     const failed = make("p", { class: "dl-unplayable", role: "status", hidden: true,
         text: "This browser can't play the clip. The curves and intervals below still hold." });
     video.addEventListener("error", () => { failed.hidden = false; });
-    const stage = make("div", { class: "dl-stage", style: `--ratio:${media.width / media.height}` }, video, heat ? heat.element : null, failed);
+    const stage = make("div", { class: "dl-stage", style: `--ratio:${media.width / media.height}` }, video, heat ? heat.element : null,
+        evidence.faces?.overlay ?? null, failed);
     root.append(verdictStrip(payload),
         make("div", { class: "dl-top" },
-            make("section", { class: "dl-video", "aria-label": "Video" }, make("div", { class: "dl-screen" }, stage), transport(clock, heat)),
+            make("section", { class: "dl-video", "aria-label": "Video" }, make("div", { class: "dl-screen" }, stage), transport(clock, heat),
+                evidence.faces?.list ?? null),
             make("div", { class: "dl-side" }, edit.editor.element, edit.comparison.element)),
-        make("section", { class: "dl-curves", "aria-label": "Curves and lanes" }, stack.element, edit.tools, hint()),
+        evidence.inspector.element,
+        make("section", { class: "dl-curves", "aria-label": "Curves and lanes" }, evidence.toggles, stack.element, edit.tools, hint()),
         edit.table.element);
-    return { ...edit, chart, stack };
+    return { ...edit, chart, stack, evidence };
 }
 
 function hint() {

@@ -32,6 +32,7 @@ from deeploc.models.fdn import (
 from deeploc.models.mae import (
     BANDS,
     MAE,
+    Composite,
     MAEConfig,
     Patches,
     face_energies,
@@ -92,10 +93,15 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         return model.eval()
 
     def measure(
-        self, faces: Tensor, mel: Tensor, seen: Tensor, heard: Tensor
+        self,
+        faces: Tensor,
+        mel: Tensor,
+        seen: Tensor,
+        heard: Tensor,
+        composite: Composite | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Evidence of B windows: `(B, K, cells, 12)` of the picture, `(B, K, rows, 12)` of the
-        sound.
+        sound. A `composite` is given what the MAE rebuilt on the way.
 
         `faces (B, K, H, W, 3) uint8`, `mel (B, 4K, M + rows)`, `seen`, `heard (B, K) bool`. A patch
         that holds an unseen or unheard step stays hidden throughout, and its steps are NaN.
@@ -117,8 +123,9 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
                 content(patches.sound, patches.sound_detail, sound_energies),
             )
         ]
-        for partitions in (hidden_tubes(c), hidden_streams(c)):
-            kinds.append(self._surprise(patches, partitions.to(absent.device), absent))
+        tubes, streams = (each.to(absent.device) for each in (hidden_tubes(c), hidden_streams(c)))
+        kinds.append(self._surprise(patches, tubes, absent, composite))
+        kinds.append(self._surprise(patches, streams, absent))
         faces_evidence = torch.cat([kind[0] for kind in kinds], dim=-1)
         sound_evidence = torch.cat([kind[1] for kind in kinds], dim=-1)
         return (
@@ -127,7 +134,11 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         )
 
     def _surprise(
-        self, patches: Patches, partitions: Tensor, absent: Tensor
+        self,
+        patches: Patches,
+        partitions: Tensor,
+        absent: Tensor,
+        composite: Composite | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Surprise of every patch in the one partition that hides it."""
         detail, flat = patches.face_detail, patches.sound_detail
@@ -135,6 +146,8 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         in_sound = flat.new_zeros(*flat.shape, len(BANDS))
         for partition in partitions:
             expected = self.mae(patches, partition | absent)
+            if composite is not None:
+                composite.take(partition, expected)
             removed = partition.split([detail.shape[1], flat.shape[1]])
             picture, sound = missed(patches, expected)
             in_picture[:, removed[0]] = (picture - expected.face_energy)[:, removed[0]]

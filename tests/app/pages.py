@@ -25,6 +25,7 @@ def analysed(page: Page, clip: Path, name: str = "clip.mp4") -> None:
 
 def click_at(page: Page, seconds: float) -> None:
     """Clicks the first curve where `seconds` are, between its left and right margins."""
+    page.locator(".dl-plot").first.scroll_into_view_if_needed()
     box = page.locator(".dl-plot").first.bounding_box()
     assert box
     x = box["x"] + 44 + seconds / SECONDS * (box["width"] - 44 - 40)

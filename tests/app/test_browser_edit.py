@@ -56,7 +56,7 @@ def unknown(silent):
 @pytest.fixture
 def open_at(browser):
     """Opens the viewer in a fresh profile; no error may be left unseen."""
-    context = browser.new_context(viewport={"width": 1280, "height": 1900}, accept_downloads=True)
+    context = browser.new_context(viewport={"width": 1280, "height": 2400}, accept_downloads=True)
     problems: list[str] = []
 
     def visit(address: str) -> Page:
@@ -174,8 +174,15 @@ def test_accept_reject_and_delete(open_at, unknown):
 def test_blind_labelling_hides_the_model_until_done(open_at, known):
     page = open_at(known)
     page.get_by_role("button", name="Label blind").click()
-    for hidden in (".dl-verdict", ".dl-chart", ".dl-heat", ".dl-comparison"):
+    for hidden in (
+        ".dl-verdict",
+        "[data-row=forgery]",
+        ".dl-heat",
+        ".dl-comparison",
+        ".dl-inspector",
+    ):
         expect(page.locator(hidden)).to_be_hidden()
+    expect(page.locator("[data-row=waveform]")).to_be_visible()
     for kind in ("predicted", "truth", "own"):
         expect(block(page, kind)).to_have_count(0)
     assert "model hidden" in page.get_attribute(".dl-cursor", "aria-valuetext")
