@@ -14,9 +14,9 @@ import { verdictStrip } from "./verdict.js";
 
 const SHEETS = ["viewer.css", "evidence.css", "edit.css"];
 
-// chooseFace(number): scores another face of the clip. server: the functions of the page's component that write and
-// read annotation files, where it has any; formats: the [key, label] of those that it writes.
-export function mount(root, { plotly, fileUrl, chooseFace, server, formats }) {
+// server: the functions of the page's component that write and read files, where it has any;
+// formats: the [key, label] of those that it writes. chooseFace(number): scores another face of the clip.
+export function mount(root, { plotly, fileUrl, ...options }) {
     const ready = Promise.all(SHEETS.map((name) => new Promise((resolve) => {
         document.head.append(make("link", { rel: "stylesheet", href: new URL(name, import.meta.url).href, onload: resolve, onerror: resolve }));
     })));
@@ -38,7 +38,7 @@ export function mount(root, { plotly, fileUrl, chooseFace, server, formats }) {
         root.replaceChildren();
         if (!payload) return;
         shown = build(root, payload, drawn[0], fileUrl(payload.video), {
-            chooseFace, server, formats, inspectionUrl: payload.inspection && fileUrl(payload.inspection) });
+            ...options, inspectionUrl: payload.inspection && fileUrl(payload.inspection) });
         shown.scale.onChange(draw);
         shown.scale.resize(shown.stack.element.clientWidth);
         draw();
