@@ -357,6 +357,12 @@ def test_the_help_lists_the_keys_and_keys_stay_in_the_viewer(open_at, unknown):
     press(page, "i")  # the viewer is not listening behind the dialog
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
+    whole = page.get_by_role("button", name="Show whole clip")
+    press(page, "+", "h")
+    expect(whole).to_be_visible()
+    expect(page.locator(".dl-heatbar input[type=checkbox]")).not_to_be_checked()
+    press(page, "z")
+    expect(whole).to_be_hidden()
     page.evaluate("document.activeElement.blur()")
     press(page, "i", ".")
     assert frame(page) == 0
