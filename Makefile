@@ -22,6 +22,7 @@ lint: $(READY)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	npx --yes oxlint@1.94.0 --config app/viewer/.oxlintrc.json app/viewer tests/viewer
 
 examples: $(READY)
 	$(RUN) -m train.examples $(ARGS)

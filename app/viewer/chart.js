@@ -50,7 +50,7 @@ function errorTop(curve, marks) {
 
 export class Chart {
     constructor(plotly, payload, scale) {
-        Object.assign(this, { plotly, payload, scale });
+        Object.assign(this, { plotly, payload, scale, bands: payload.intervals });
         this.rate = payload.report.scores[0]?.rate_hz ?? 25;
         this.rows = rowsOf(payload).map((row) => this.build(row));
         this.strips = stripsOf(payload, scale, this.rate);
@@ -107,7 +107,7 @@ export class Chart {
         const lines = row.threshold ? [line(row.threshold, "flag", "dash")] : marks.slice(1);
         const top = row.top;
         const crowded = lines.length > 1 && lines[1].y - lines[0].y < LABEL_SHARE * top;
-        const bands = this.payload.intervals.map(({ start, end }) => ({ type: "rect", xref: "x", yref: "paper",
+        const bands = this.bands.map(({ start, end }) => ({ type: "rect", xref: "x", yref: "paper",
             x0: start, x1: end, y0: 0, y1: 1, layer: "below", line: { width: 0 }, fillcolor: colour("band") }));
         const authentic = row.marks ? [{ type: "rect", xref: "paper", yref: "y", x0: 0, x1: 1, y0: 0, y1: row.marks[1],
             layer: "below", line: { width: 0 }, fillcolor: colour("usual") }] : [];

@@ -35,8 +35,11 @@ export class Clock {
     listen() {
         if (this.abort.signal.aborted) return;
         this.video.requestVideoFrameCallback((_, { mediaTime }) => {
-            this.show(nearest(this.pts, mediaTime));
-            this.verify();
+            const late = this.wanted !== null && this.video.seeking; // a frame from before the seek
+            if (!late) {
+                this.show(nearest(this.pts, mediaTime));
+                this.verify();
+            }
             this.listen();
         });
     }

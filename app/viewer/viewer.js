@@ -3,26 +3,26 @@
 import { Chart, loadPlotly } from "./chart.js";
 import { Clock } from "./clock.js";
 import { make } from "./dom.js";
+import { buildEdit } from "./edit.js";
 import { buildEvidence } from "./evidence.js";
 import { Heat } from "./heat.js";
 import { bindKeys } from "./keys.js";
-import { Lanes } from "./lanes.js";
 import { TimeScale } from "./scale.js";
 import { Stack } from "./stack.js";
-import { intervalTable } from "./table.js";
 import { transport } from "./transport.js";
 import { verdictStrip } from "./verdict.js";
 
-const SHEETS = ["viewer.css", "evidence.css"];
+const SHEETS = ["viewer.css", "evidence.css", "edit.css"];
 
-// chooseFace(number): scores another face of the clip.
-export function mount(root, { plotly, fileUrl, chooseFace }) {
+// server: the functions of the page's component that write and read files, where it has any;
+// formats: the [key, label] of those that it writes. chooseFace(number): scores another face of the clip.
+export function mount(root, { plotly, fileUrl, ...options }) {
     const ready = Promise.all(SHEETS.map((name) => new Promise((resolve) => {
         document.head.append(make("link", { rel: "stylesheet", href: new URL(name, import.meta.url).href, onload: resolve, onerror: resolve }));
     })));
     let shown = null, latest = 0;
     root.tabIndex = -1; // a click anywhere in the viewer gives it the keys
-    bindKeys(root, () => shown?.clock);
+    bindKeys(root, () => shown);
     const draw = () => { shown?.chart.draw(); shown?.lanes.draw(); };
     new ResizeObserver(() => shown?.scale.resize(shown.stack.element.clientWidth)).observe(root);
     new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
@@ -38,7 +38,7 @@ export function mount(root, { plotly, fileUrl, chooseFace }) {
         root.replaceChildren();
         if (!payload) return;
         shown = build(root, payload, drawn[0], fileUrl(payload.video), {
-            chooseFace, inspectionUrl: payload.inspection && fileUrl(payload.inspection) });
+            ...options, inspectionUrl: payload.inspection && fileUrl(payload.inspection) });
         shown.scale.onChange(draw);
         shown.scale.resize(shown.stack.element.clientWidth);
         draw();
@@ -56,8 +56,8 @@ function build(root, payload, plotly, url, options) {
     const heat = payload.heat && new Heat(payload.heat, media, rate);
     const chart = new Chart(plotly, payload, scale);
     const evidence = buildEvidence(payload, chart, rate, options);
-    const lanes = new Lanes(payload, scale, (time) => clock.seek(time));
-    const stack = new Stack(clock, scale, chart, lanes, payload);
+    const edit = buildEdit(root, payload, clock, scale, chart, options);
+    const stack = new Stack(clock, scale, chart, edit.lanes, edit.review);
     clock.onTick((time, frame) => {
         const middle = clock.middle(frame);
         stack.move(time);
@@ -75,16 +75,17 @@ function build(root, payload, plotly, url, options) {
         make("div", { class: "dl-top" },
             make("section", { class: "dl-video", "aria-label": "Video" }, make("div", { class: "dl-screen" }, stage), transport(clock, heat),
                 evidence.faces?.list ?? null),
-            intervalTable(payload, clock)),
+            make("div", { class: "dl-side" }, edit.editor.element, edit.comparison.element)),
         evidence.inspector.element,
-        make("section", { class: "dl-curves", "aria-label": "Curves" }, evidence.toggles, stack.element, hint()));
-    return { clock, scale, chart, lanes, stack, evidence };
+        make("section", { class: "dl-curves", "aria-label": "Curves and lanes" }, evidence.toggles, stack.element, edit.tools, hint()),
+        edit.table.element);
+    return { ...edit, chart, stack, evidence };
 }
 
 function hint() {
     const key = (text) => make("kbd", { text });
     return make("p", { class: "dl-hint" }, "Click to go there, drag to zoom, double click for the whole clip. Keys: ", key("Space"),
-        " play, ", key("←"), key("→"), " one second, ", key(","), key("."), " one frame.");
+        " play, ", key("←"), key("→"), " one second, ", key(","), key("."), " one frame, ", key("?"), " all keys.");
 }
 
 function evenly({ fps, duration_s: duration }) {
