@@ -30,19 +30,20 @@ export function mount(root, { plotly, fileUrl, ...options }) {
     async function show(payload) {
         const own = ++latest;
         const drawn = payload ? await Promise.all([loadPlotly(plotly), ready]) : null;
-        if (own !== latest) return;
+        if (own !== latest) return null;
         shown?.clock.video.pause();
         shown?.clock.close();
         shown?.evidence.close();
         shown = null;
         root.replaceChildren();
-        if (!payload) return;
+        if (!payload) return null;
         shown = build(root, payload, drawn[0], fileUrl(payload.video), {
             ...options, inspectionUrl: payload.inspection && fileUrl(payload.inspection) });
         shown.scale.onChange(draw);
         shown.scale.resize(shown.stack.element.clientWidth);
         draw();
         shown.clock.show(0);
+        return shown;
     }
     return { show };
 }
