@@ -65,7 +65,15 @@ def read_report(path: str | Path) -> Report:
             with np.load(path, allow_pickle=False) as arrays:
                 return _report(json.loads(str(arrays["report"])), dict(arrays))
         return _report(json.loads(path.read_text(encoding="utf-8")), {})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError, EOFError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        AssertionError,
+        EOFError,
+    ) as error:
         raise BadReport(
             f"{path.name} is no DeepLoc report. Choose the JSON that this page or the command line "
             "saved for a clip."

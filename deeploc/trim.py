@@ -7,7 +7,6 @@ before the wish. Nothing here knows about the 25 Hz grid.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory

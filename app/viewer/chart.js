@@ -126,6 +126,13 @@ export class Chart {
         };
     }
 
+    // The largest error at a time as a multiple of what authentic clips stay below (p95); null where none was scored.
+    times(time) {
+        const shares = this.rows.filter(({ marks }) => marks).map(({ main, marks }) => (main.values[stepAt(time, this.rate, main.values.length)] ?? NaN) / marks[1])
+            .filter(Number.isFinite);
+        return shares.length ? Math.max(...shares) : null;
+    }
+
     // The values under the cursor, as text beside each title.
     read(time) {
         for (const strip of this.strips) strip.read(time);

@@ -7,6 +7,8 @@ import { buildEdit } from "./edit.js";
 import { buildEvidence } from "./evidence.js";
 import { Heat } from "./heat.js";
 import { bindKeys } from "./keys.js";
+import { Live } from "./live.js";
+import { reportMenu } from "./reports.js";
 import { TimeScale } from "./scale.js";
 import { Stack } from "./stack.js";
 import { transport } from "./transport.js";
@@ -15,7 +17,7 @@ import { verdictStrip } from "./verdict.js";
 const SHEETS = ["viewer.css", "evidence.css", "edit.css"];
 
 // server: the functions of the page's component that write and read files, where it has any;
-// formats: the [key, label] of those that it writes. chooseFace(number): scores another face of the clip.
+// formats, downloads: the [key, label] of those that it writes of an annotation and of the report. chooseFace(number): scores another face of the clip.
 export function mount(root, { plotly, fileUrl, ...options }) {
     const ready = Promise.all(SHEETS.map((name) => new Promise((resolve) => {
         document.head.append(make("link", { rel: "stylesheet", href: new URL(name, import.meta.url).href, onload: resolve, onerror: resolve }));
@@ -34,15 +36,17 @@ export function mount(root, { plotly, fileUrl, ...options }) {
         shown?.clock.video.pause();
         shown?.clock.close();
         shown?.evidence.close();
+        shown?.live.close();
         shown = null;
         root.replaceChildren();
         if (!payload) return null;
         shown = build(root, payload, drawn[0], fileUrl(payload.video), {
-            ...options, inspectionUrl: payload.inspection && fileUrl(payload.inspection) });
+            ...options, fileUrl, inspectionUrl: payload.inspection && fileUrl(payload.inspection) });
         shown.scale.onChange(draw);
         shown.scale.resize(shown.stack.element.clientWidth);
         draw();
         shown.clock.show(0);
+        if (document.activeElement === document.body) root.focus({ preventScroll: true });  // what was focused is gone
         return shown;
     }
     return { show };
@@ -59,7 +63,9 @@ function build(root, payload, plotly, url, options) {
     const evidence = buildEvidence(payload, chart, rate, options);
     const edit = buildEdit(root, payload, clock, scale, chart, options);
     const stack = new Stack(clock, scale, chart, edit.lanes, edit.review);
+    const live = new Live(() => edit.review.blind ? [] : edit.review.predicted);
     clock.onTick((time, frame) => {
+        live.tick(time);
         const middle = clock.middle(frame);
         stack.move(time);
         heat?.draw(middle);
@@ -72,7 +78,9 @@ function build(root, payload, plotly, url, options) {
     video.addEventListener("error", () => { failed.hidden = false; });
     const stage = make("div", { class: "dl-stage", style: `--ratio:${media.width / media.height}` }, video, heat ? heat.element : null,
         evidence.faces?.overlay ?? null, failed);
-    root.append(verdictStrip(payload),
+    const verdict = verdictStrip(payload);
+    verdict.querySelector(".dl-model").append(reportMenu(payload, options, (text) => edit.review.say(text)) ?? "");
+    root.append(verdict, live.element,
         make("div", { class: "dl-top" },
             make("section", { class: "dl-video", "aria-label": "Video" }, make("div", { class: "dl-screen" }, stage), transport(clock, heat),
                 evidence.faces?.list ?? null),
@@ -80,7 +88,7 @@ function build(root, payload, plotly, url, options) {
         evidence.inspector.element,
         make("section", { class: "dl-curves", "aria-label": "Curves and lanes" }, evidence.toggles, stack.element, edit.tools, hint()),
         edit.table.element);
-    return { ...edit, chart, stack, evidence };
+    return { ...edit, chart, stack, evidence, live };
 }
 
 function hint() {

@@ -1,4 +1,4 @@
-"""Frame-exact: what the viewer says it shows is what the browser decoded, on every kind of timing."""
+"""Frame-exact: what the viewer says it shows is what was decoded, on every kind of timing."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -92,7 +92,11 @@ def test_a_seek_beside_the_frame_is_corrected_once(opened):
     opened.evaluate("""() => {
         const { clock } = window.shown, middle = clock.middle.bind(clock);
         let first = true;
-        clock.middle = (frame) => { const beside = first ? 1 : 0; first = false; return middle(frame + beside); };
+        clock.middle = (frame) => { 
+            const beside = first ? 1 : 0;
+            first = false;
+            return middle(frame + beside);
+        };
         clock.seekFrame(100);
     }""")
     opened.wait_for_function(
@@ -108,7 +112,9 @@ def test_without_frame_callbacks_the_viewer_says_so(browser, clips):
     report = replace(canned_report(path), media=clip.info, pts_s=clip.pts_s)
     with served(path, to_payload(report, path)) as address:
         page.goto(address)
-        page.wait_for_function("document.querySelector('.dl-readout')?.textContent.includes('±1 frame')")
+        page.wait_for_function(
+            "document.querySelector('.dl-readout')?.textContent.includes('±1 frame')"
+        )
     page.close()
 
 
