@@ -19,12 +19,12 @@ EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
 
 def result_paths(clip: str | Path) -> tuple[Path, Path]:
     """Where the report and the inspection clip of an example are."""
-    clip = Path(clip)
-    return clip.with_suffix(".npz"), clip.with_name(f"{clip.stem}.inspection.mp4")
+    folder, stem = Path(clip).parent / "results", Path(clip).stem
+    return folder / f"{stem}.npz", folder / f"{stem}.mp4"
 
 
 def saved_result(clip: str | Path, info: ModelInfo | None) -> Report | None:
-    """The report beside a clip, if the model `info` made it or there is no model; else None."""
+    """The report kept for a clip, if the model `info` made it or there is no model; else None."""
     path, inspection = result_paths(clip)
     if not path.exists():
         return None
@@ -38,13 +38,12 @@ def saved_result(clip: str | Path, info: ModelInfo | None) -> Report | None:
 
 
 def make_results(folder: Path, checkpoint: str | None = None) -> None:
-    """Analyses every clip of a folder and keeps what was found beside it."""
+    """Analyses every clip of a folder and keeps what was found below it."""
     localizer = load_localizer(checkpoint)
     for clip in sorted(folder.glob("*.mp4")):
-        if clip.stem.endswith(".inspection"):
-            continue
         path, inspection = result_paths(clip)
-        report = localizer(clip, inspection=folder)
+        path.parent.mkdir(exist_ok=True)
+        report = localizer(clip, inspection=path.parent)
         if report.inspection:
             report.inspection.replace(inspection)
         save_report(report, path)

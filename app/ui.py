@@ -60,8 +60,7 @@ watch("value", () => {
 
 def build_demo(localizer: Localize, examples: Path = EXAMPLES) -> gr.Blocks:
     """The page around `localizer(path, hook, face) -> Report`."""
-    found = [path for path in examples.glob("*.mp4") if not path.stem.endswith(".inspection")]
-    clips = sorted(found, key=lambda path: _rank(path.name))
+    clips = sorted(examples.glob("*.mp4"), key=lambda path: _rank(path.name))
     gr.set_static_paths([MODULES, PLOTLY, *clips])
     with gr.Blocks(
         title=TITLE, fill_width=True, delete_cache=(SWEEP_S, CACHE_S), analytics_enabled=False

@@ -54,7 +54,8 @@ def save_report(report: Report, path: str | Path) -> None:
         arrays |= {f"sound_{name}": one for name, one in kept.items() if one is not None}
     face_number = report.evidence.track.number if report.evidence else None
     text = report.to_dict() | {"face": face_number}
-    np.savez_compressed(path, report=np.array(json.dumps(text)), **arrays)
+    arrays["report"] = np.array(json.dumps(text))
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
 
 
 def read_report(path: str | Path) -> Report:

@@ -13,7 +13,7 @@ export class Drop {
     // A clip that was chosen before in the same turn is still chosen.
     constructor(root, options) {
         Object.assign(this, { root, options, file: null, seen: null });
-        this.input = make("input", { type: "file", class: "dl-drop-input", accept: options.accept, id: "dl-drop-file", onchange: () => this.choose(this.input.files[0]) });
+        this.input = make("input", { type: "file", class: "dl-drop-input", accept: options.accept, id: "dl-drop-file", "aria-label": options.label, onchange: () => this.choose(this.input.files[0]) });
         this.zone = make("label", { class: "dl-drop-zone", for: "dl-drop-file" }, make("span", { class: "dl-drop-mark", "aria-hidden": "true", text: "↑" }),
             make("span", { text: options.label }));
         this.panel = make("section", { class: "dl-chosen-clip", hidden: true, "aria-label": "Chosen clip" });
@@ -32,7 +32,7 @@ export class Drop {
         this.input.value = "";
         this.panel.replaceChildren();
         this.panel.hidden = true;
-        this.zone.hidden = false;
+        this.zone.hidden = this.input.hidden = false;
     }
 
     choose(file) {
@@ -79,7 +79,7 @@ export class Drop {
             button("Open its saved report …", () => this.report.click()), button("Choose another", () => { this.reset(); this.input.click(); }), this.report);
         this.panel.append(this.preview, make("div", {}, make("h2", { text: this.file.name }), this.facts, this.notes, this.range, this.actions, this.sending));
         this.panel.hidden = false;
-        this.zone.hidden = true;
+        this.zone.hidden = this.input.hidden = true;
     }
 
     get part() { return rangeOf(this.from.value, this.to.value, this.seen?.duration ?? null); }

@@ -96,7 +96,8 @@ def test_the_report_is_saved_and_opens_again(page, clip, tmp_path):
 def without_model(tmp_path_factory, clip):
     examples = tmp_path_factory.mktemp("examples")
     (examples / "picture.mp4").write_bytes(clip.read_bytes())
-    save_report(canned_report(examples / "picture.mp4"), examples / "picture.npz")
+    (examples / "results").mkdir()
+    save_report(canned_report(examples / "picture.mp4"), examples / "results" / "picture.npz")
     demo = build_demo(Unavailable("the checkpoint is missing."), examples)
     _, url, _ = demo.launch(
         theme=THEME, css=CSS, prevent_thread_lock=True, quiet=True, run_history=False
