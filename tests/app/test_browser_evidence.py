@@ -159,6 +159,10 @@ def test_a_face_is_picked_on_the_video(page, clip):
     expect(page.locator(".dl-face[data-scored]")).to_have_text("2")
 
 
-def test_one_face_needs_no_picker(page, clip):
+def test_an_inspection_clip_that_is_gone_is_said(page, clip):
+    page.route("**/canned-1.mp4", lambda route: route.abort())
     analysed(page, clip)
-    expect(page.locator(".dl-face, .dl-face-list")).to_have_count(0)
+    expect(page.locator(".dl-inspector")).to_contain_text("Analyse the clip again")
+    expect(page.locator(".dl-face, .dl-face-list")).to_have_count(0)  # one face needs no picker
+    click_at(page, 1.5)
+    expect(page.locator(".dl-inspector output")).to_contain_text("step 37 ")
