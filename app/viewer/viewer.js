@@ -16,7 +16,7 @@ import { Stack } from "./stack.js";
 import { transport } from "./transport.js";
 import { verdictStrip } from "./verdict.js";
 
-const SHEETS = ["viewer.css", "evidence.css", "edit.css"];
+const SHEETS = ["viewer.css", "evidence.css", "edit.css", "phone.css"];
 
 // server: the functions of the page's component that write and read files, where it has any;
 // formats, downloads: the [key, label] of those that it writes of an annotation and of the report. chooseFace(number): scores another face of the clip.

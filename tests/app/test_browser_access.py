@@ -135,3 +135,19 @@ def test_what_has_the_focus_shows_it(page, clip):
         page.keyboard.press("Tab")
         plain = page.evaluate("document.activeElement.matches('body, .dl-viewer')")
         assert plain or page.evaluate(outlined), page.evaluate("document.activeElement.outerHTML")
+
+
+def test_on_a_phone_the_selected_interval_is_a_sheet_and_the_table_is_cards(page, clip):
+    page.set_viewport_size({"width": 390, "height": 844})
+    analysed(page, clip)
+    block(page, "predicted").click()
+    sheet = page.get_by_role("region", name="Selected interval")
+    box = sheet.bounding_box()
+    assert box["y"] + box["height"] == pytest.approx(844, abs=1)
+    assert box["height"] < 0.5 * 844
+    row = page.get_by_role("row").nth(1)
+    assert row.bounding_box()["width"] < 390
+    expect(row.get_by_role("cell").nth(2)).to_have_attribute("data-label", "Start")
+    page.get_by_role("button", name="Close the selected interval (Escape)").click()
+    expect(page.get_by_text("No interval selected")).to_be_attached()
+    assert sheet.evaluate("node => getComputedStyle(node).position") == "static"
