@@ -14,7 +14,9 @@ from playwright.sync_api import Page, sync_playwright
 from app.results import EXAMPLES
 from app.theme import CSS, THEME
 from app.ui import build_demo
-from app.unavailable import Unavailable
+from deeploc.errors import NoFace
+from deeploc.report import Report
+from tests.app.canned import NO_FACE
 from tests.app.pages import CHROMIUM, FLAGS
 
 WIDTHS = {1440: 1000, 768: 1000, 390: 844}
@@ -40,6 +42,11 @@ def failed(page: Page) -> None:
     page.get_by_role("alert").wait_for()
 
 
+def refuse(path: str, **_: object) -> Report:
+    """Stands for the localizer: every clip fails, the examples are shown from their results."""
+    raise NoFace(NO_FACE)
+
+
 STATES = {
     "start": lambda page: None,
     "chosen": chosen,
@@ -55,7 +62,7 @@ def main() -> None:
     parser.add_argument("--state", choices=STATES, action="append")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    demo = build_demo(Unavailable("this page only shows examples."))
+    demo = build_demo(refuse)
     _, url, _ = demo.launch(
         theme=THEME, css=CSS, prevent_thread_lock=True, quiet=True, run_history=False
     )
