@@ -70,7 +70,9 @@ def test_axe_finds_nothing_serious(page, clip, reach, width):
 def test_from_upload_to_export_by_keyboard_alone(page, clip):
     """Tab, Enter, Space and the viewer's keys; the file dialog itself is the browser's."""
     choosers = []
-    page.on("filechooser", choosers.append)  # long before the key: catching it takes a moment
+    page.on(
+        "filechooser", lambda chooser: choosers.append(chooser)
+    )  # long before the key: catching it takes a moment
     page.keyboard.press("Tab")
     while page.evaluate("document.activeElement.id") != "dl-drop-file":
         page.keyboard.press("Tab")
