@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 # With more threads than free cores, OpenMP's busy waiting makes everything several times slower.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test lint examples
+.PHONY: demo test lint examples results
 
 demo: $(READY)
 	$(RUN) app.py $(ARGS)
@@ -26,6 +26,10 @@ lint: $(READY)
 
 examples: $(READY)
 	$(RUN) -m train.examples $(ARGS)
+
+# The results of the examples, as a new checkpoint needs.
+results: $(READY)
+	$(RUN) -m app.results $(ARGS)
 
 $(READY): requirements.txt
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)

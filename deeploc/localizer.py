@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from deeploc.calibration import heat_scale
+from deeploc.calibration import UNCALIBRATED_MARKS, heat_scale
 from deeploc.checkpoints import load_checkpoint
 from deeploc.discover import discover, errors
 from deeploc.errors import DeepLocError
@@ -53,6 +53,15 @@ class Hook(Protocol):
     def __call__(self, stage: str, completed: int, total: int) -> None: ...
 
 
+class Preview(Protocol):
+    """Called as `preview(start, total, errors)` with the finished steps from `start` of `total`.
+
+    `errors`: stream -> `(n,)` error as a multiple of the authentic p95, NaN where unscored.
+    """
+
+    def __call__(self, start: int, total: int, errors: dict[str, np.ndarray]) -> None: ...
+
+
 def silent(stage: str, completed: int, total: int) -> None:
     """The hook that does nothing."""
 
@@ -73,10 +82,12 @@ class Localizer:
         hook: Hook = silent,
         face: int | None = None,
         inspection: str | Path | None = None,
+        preview: Preview | None = None,
     ) -> Report:
         """Analyse the clip at `path`; `face` is the number of the face to score (default: the
         longest-present largest one). In the folder `inspection`, if given, what the MAE rebuilt is
-        kept as an mp4. Raises `DeepLocError` with a sentence for the user."""
+        kept as an mp4. `preview` is shown the curve of errors as it grows. Raises `DeepLocError`
+        with a sentence for the user."""
         watch = _Stopwatch(hook)
         with watch.stage("decode"):
             clip = open_clip(path)
@@ -88,12 +99,24 @@ class Localizer:
             audio = clip.audio if clip.audio is not None else np.zeros(0, np.float32)
             mel = log_mel(audio, clip.grid.n_frames)
             crops = crop_faces(clip, crop_squares(track), self.model.mae.config.crop)
-            evidence = measure(self.model, crops, mel, heard_steps(clip), watch.progress, views)
+            heard = heard_steps(clip)
+            early = preview and self._against_usual(preview)
+            evidence = measure(self.model, crops, mel, heard, watch.progress, views, early)
         with watch.stage("discover"):
             forgery = discover(self.model, evidence)
         report = self._report(clip, track, tracks, evidence, forgery, watch.timing(clip))
         sound = None if clip.audio is None else _sound(clip.audio, mel, evidence, views)
         return replace(report, sound=sound, inspection=views.path if views else None)
+
+    def _against_usual(self, preview: Preview) -> Preview:
+        """Errors -> multiples of the authentic p95, the scale on which `preview` is told."""
+        marks = self.model.calibration.error_marks
+
+        def early(start: int, total: int, errors: dict[str, np.ndarray]) -> None:
+            usual = {stream: marks.get(stream, UNCALIBRATED_MARKS)[1] for stream in errors}
+            preview(start, total, {key: values / usual[key] for key, values in errors.items()})
+
+        return early
 
     def _inspected(
         self, folder: str | Path | None, clip: Clip, track: FaceTrack

@@ -83,9 +83,11 @@ def measure(
     heard: np.ndarray,
     progress: Callable[[int, int], None] = lambda done, total: None,
     inspection: Inspection | None = None,
+    preview: Callable[[int, int, dict[str, np.ndarray]], None] | None = None,
 ) -> Evidence:
     """Measure a clip of T steps: `faces` streams T crops or None; `mel (4T, 90)` as `log_mel` gives
     it; `heard (T,) bool`. An `inspection` is given what the MAE rebuilt.
+    `preview(start, T, errors)` is given the errors by stream of the steps that are finished.
 
     Each step is seen by two windows that overlap by half; memory is bounded by one batch of
     windows. `progress(done, total)` counts steps. On CUDA it runs in bfloat16.
@@ -96,6 +98,7 @@ def measure(
     visual = OverlapAdd(n_frames, (config.cells**2, VALUES))
     audio = OverlapAdd(n_frames, (config.mel_rows, VALUES))
     windows = cut_windows(faces, mel, heard, config.crop, config.window, STRIDE)
+    finished = 0
     for batch in _batches(windows):
         composite = Composite() if inspection else None
         shown, played, seen, sounding = (
@@ -114,6 +117,11 @@ def measure(
             ]
             inspection.add(batch, *(view.cpu().numpy() for view in views))
             inspection.write(surprise(visual.mean(inspection.written, batch[-1].start + 1)))
+        if preview:
+            end = batch[-1].start + 1
+            errors = {"visual": visual.mean(finished, end), "audio": audio.mean(finished, end)}
+            preview(finished, n_frames, {key: surprise(one).mean(1) for key, one in errors.items()})
+            finished = end
         progress(batch[-1].start + config.window, n_frames)
     if inspection:
         inspection.write(surprise(visual.mean(inspection.written)))

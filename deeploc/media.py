@@ -161,7 +161,7 @@ def _check_length(info: MediaInfo) -> None:
         raise ClipTooShort(
             f"{info.name} lasts {info.duration_s:.2f} s. Use a clip of at least {shortest_s:.2f} s."
         )
-    limit_minutes = _max_minutes()
+    limit_minutes = max_minutes()
     if info.duration_s > limit_minutes * 60:
         raise ClipTooLong(
             f"{info.name} lasts {info.duration_s / 60:.1f} minutes; the limit is "
@@ -169,7 +169,8 @@ def _check_length(info: MediaInfo) -> None:
         )
 
 
-def _max_minutes() -> float:
+def max_minutes() -> float:
+    """The longest clip that is analysed: DEEPLOC_MAX_MINUTES, 30 by default."""
     given = os.environ.get("DEEPLOC_MAX_MINUTES", "30")
     try:
         return float(given)

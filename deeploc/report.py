@@ -92,7 +92,8 @@ class Report:
     `proposals` are sorted by score and may overlap; `timeline` is disjoint: what a user sees.
     `video_score` is None when too little could be scored. `calibration`, `evidence`, `sound`,
     `pts_s` (source frame times in seconds) and `inspection` (an mp4, original | reconstruction |
-    error of the face, one frame a step) feed the viewer and are not part of the JSON.
+    error of the face, one frame a step) feed the viewer; but for `calibration` they are not part
+    of the JSON.
     """
 
     media: MediaInfo
@@ -128,6 +129,7 @@ class Report:
             ],
             "warnings": list(self.warnings),
             "timing": asdict(self.timing),
+            "calibration": asdict(self.calibration),
         }
 
 

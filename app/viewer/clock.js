@@ -21,6 +21,7 @@ export class Clock {
         this.abort = new AbortController();
         this.wanted = null;
         if (this.exact) this.listen();
+        else video.addEventListener("play", () => this.follow(), { signal: this.abort.signal });
         for (const name of ["timeupdate", "pause", "seeking", "seeked", "loadeddata"]) {
             video.addEventListener(name, () => this.fallback(), { signal: this.abort.signal });
         }
@@ -44,9 +45,16 @@ export class Clock {
         });
     }
 
+    // Without frame callbacks a playing video is asked once a picture of the display.
+    follow() {
+        if (this.abort.signal.aborted || this.video.paused) return;
+        this.show(this.frameAt(this.video.currentTime));
+        requestAnimationFrame(() => this.follow());
+    }
+
     // Without frame callbacks, and while a seek is under way, currentTime is the best there is.
     fallback() {
-        if (this.exact && !this.video.paused) return;
+        if (this.exact && (!this.video.paused || this.wanted !== null)) return;
         this.show(this.frameAt(this.video.currentTime));
     }
 

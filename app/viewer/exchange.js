@@ -75,7 +75,7 @@ async function ours(file) {
     }
 }
 
-function menu(text, label, entries) {
+export function menu(text, label, entries) {
     const details = make("details", { class: "dl-menu" }, make("summary", { text, "aria-label": label }),
         make("div", { class: "dl-menu-list" }, ...entries.map(([name, action]) => make("button", { type: "button", text: name,
             onclick: () => { details.open = false; action(); } }))));

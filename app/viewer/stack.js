@@ -7,7 +7,7 @@ const CLICK_PX = 5, SHORTEST_S = 0.2;
 
 export class Stack {
     constructor(clock, scale, chart, lanes, review) {
-        Object.assign(this, { clock, scale, review });
+        Object.assign(this, { clock, scale, chart, review });
         this.cursor = make("div", { class: "dl-cursor", role: "slider", tabindex: "0", "aria-label": "Position in the clip",
             "aria-valuemin": "0", "aria-valuemax": clock.duration.toFixed(2) });
         this.hover = make("div", { class: "dl-hover", hidden: true }, make("span"));
@@ -64,7 +64,9 @@ export class Stack {
         const inside = time >= this.scale.start && time <= this.scale.end;
         this.cursor.style.visibility = inside ? "visible" : "hidden";
         this.cursor.style.transform = `translateX(${this.scale.x(time)}px)`;
+        const error = this.review.blind ? null : this.chart.times(this.clock.middle(this.clock.frame));
         this.cursor.setAttribute("aria-valuenow", time.toFixed(2));
-        this.cursor.setAttribute("aria-valuetext", `${time.toFixed(2)} s, frame ${this.clock.frame}, ${this.review.describe(time)}`);
+        this.cursor.setAttribute("aria-valuetext", [`${time.toFixed(2)} s, frame ${this.clock.frame}${this.clock.exact ? "" : " plus or minus one"}`,
+            error === null ? null : `error ${error.toFixed(1)} times threshold`, this.review.describe(time)].filter(Boolean).join(", "));
     }
 }

@@ -11,9 +11,10 @@ export function transport(clock, heat) {
         play.setAttribute("aria-label", video.paused ? "Play" : "Pause");
     };
     for (const name of ["play", "pause", "ended"]) video.addEventListener(name, refresh);
-    const readout = make("output", { class: "dl-readout" });
+    const readout = make("output", { class: "dl-readout", "aria-live": "off",
+        title: clock.exact ? null : "This browser does not say which frame it shows: it may be the one before or after" });
     clock.onTick((time, frame) => {
-        readout.textContent = `${clockText(time)} / ${clockText(clock.duration)} · frame ${frame}${clock.exact ? "" : " ±1"}`;
+        readout.textContent = `${clockText(time)} / ${clockText(clock.duration)} · frame ${frame}${clock.exact ? "" : " (±1 frame)"}`;
     });
     const speed = make("select", { "aria-label": "Speed", onchange: () => { video.playbackRate = Number(speed.value); } },
         ...SPEEDS.map((rate) => make("option", { value: rate, text: `${rate}×`, selected: rate === 1 })));

@@ -154,12 +154,15 @@ class CannedLocalizer:
         self.pause_s = pause_s
         self.faces: list[int | None] = []
 
-    def __call__(self, path, hook, face=None, inspection=None) -> Report:
+    def __call__(self, path, hook, face=None, inspection=None, preview=None) -> Report:
         name = Path(path).name
         self.faces.append(face)
         for stage in ("decode", "faces", "reconstruct", "discover"):
-            for done in range(600 if name.startswith("slow") else 4):
+            steps = 4 if name.startswith("slow") and stage in ("decode", "faces") else None
+            for done in range(steps or (600 if name.startswith("slow") else 4)):
                 hook(stage, done, 4 if not name.startswith("slow") else 600)
+                if preview and stage == "reconstruct":
+                    preview(25 * (done % 4), 100, {"visual": np.ones(25), "audio": np.ones(25)})
                 time.sleep(0.025 if name.startswith("slow") else self.pause_s)
             if stage == "faces" and name.startswith("noface"):
                 raise NoFace(NO_FACE)

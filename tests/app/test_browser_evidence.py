@@ -44,6 +44,9 @@ def landed(page, step):
     page.wait_for_function(f"{INSPECTED}.dataset.step === '{step}' && !{INSPECTED}.seeking")
 
 
+DRAWN = "new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)))"
+
+
 def test_the_inspector_shows_the_step_under_the_cursor(page, clip):
     analysed(page, clip)
     for seconds in (1.5, 0.3, 2.9):
@@ -97,8 +100,10 @@ def test_zoom_paints_the_visible_range(page, clip):
     page.mouse.move(box["x"] + 180, box["y"] + 40, steps=4)
     page.mouse.up()
     expect(page.get_by_role("button", name="Show whole clip")).to_be_visible()
+    page.evaluate(DRAWN)
     assert page.evaluate(COLOURS, "face") == []  # nothing stands out in the first half second
     page.get_by_role("button", name="Show whole clip").click()
+    page.evaluate(DRAWN)
     assert page.evaluate(COLOURS, "face")
 
 

@@ -17,6 +17,7 @@ SCHEMA = {
     "unscored": {"start_s", "end_s", "reason", "stream"},
     "warnings": ["The sound ends before the picture."],
     "timing": {"seconds_per_second", "stages"},
+    "calibration": {"error_marks", "thresholds", "bands", "false_alarms", "clips"},
 }
 
 
