@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from deeploc.errors import BadAnnotations
-from deeploc.report import ModelInfo
+from deeploc.report import ModelInfo, Report
 from deeploc.scores import STREAMS, Stream
 from deeploc.timeline import Segment
 
@@ -97,6 +97,20 @@ class Media:
         if start_s >= end_s:
             raise ValueError(f"an interval begins at {start_s:g} s, where {self.name} ends")
         return Interval(start_s, end_s, self.frame(start_s), self.frame(end_s), **said)
+
+
+def media_of(report: Report) -> Media:
+    """The clip of a report."""
+    info, pts_s = report.media, () if report.pts_s is None else tuple(report.pts_s.tolist())
+    return Media(
+        name=info.name,
+        duration_s=info.duration_s,
+        fps=info.fps,
+        frames=len(pts_s) or round(info.duration_s * info.fps),
+        sha256=info.sha256 or None,
+        timing="pts" if pts_s else "even",
+        pts_s=pts_s,
+    )
 
 
 @dataclass(frozen=True)
