@@ -135,8 +135,8 @@ def curves(report: Report) -> str:
         figure.add_hline(
             threshold, 2, 1, line={**thin, "dash": "dash"}, annotation_text="threshold"
         )
-    for item in report.timeline:
-        _shade(figure, item.segment, FLAGGED, "flagged")
+    for found in report.timeline:
+        _shade(figure, found.segment, FLAGGED, "flagged")
     for gap in report.unscored:
         _shade(figure, gap.segment, UNSCORED, "not scored")
     figure.update_layout(

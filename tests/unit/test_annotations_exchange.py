@@ -300,3 +300,19 @@ def test_characters_that_no_file_can_hold_are_dropped(key):
     note = "a\0b\x1b\ud83dc\u2028d"
     back = returned(annotation(segments=[segment(25, 5, 9, note=note)]), key)
     assert back["segments"][0]["end_frame"] == 9, back
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_damaged_files_are_read_or_refused_in_a_sentence(key, caplog):
+    name, whole = exported(annotation(), key)
+    rng = np.random.default_rng(0)
+    damaged = [whole[: len(whole) * part // 12] for part in range(12)]
+    for _ in range(30):
+        data = bytearray(whole)
+        data[rng.integers(len(data))] = rng.integers(256)
+        damaged.append(bytes(data))
+    for content in damaged:
+        answer = imported(name, content)
+        assert "segments" in answer or answer["error"].rstrip().endswith("."), answer
+        assert "error" not in answer or "\n" not in answer["error"]
+    assert not caplog.records
