@@ -5,7 +5,6 @@ Reports are kept in memory under a ticket that only their page knows, and forgot
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 import secrets
@@ -14,8 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.html_report import write_html
 from app.text import BROKEN, GONE
 from deeploc.errors import DeepLocError
+from deeploc.films import write_annotated, write_inspected
+from deeploc.frames import write_frames_csv, write_frames_parquet
 from deeploc.report import Report
 from deeploc.saved import save_report
 
@@ -24,33 +26,27 @@ logger = logging.getLogger(__name__)
 MOST = 64  # reports in memory
 
 
-def write_json(report: Report, video: Path, target: Path) -> None:
+def write_json(report: Report, target: Path) -> None:
     target.write_text(json.dumps(report.to_dict(), indent=1), encoding="utf-8")
 
 
-def write_frames(report: Report, video: Path, target: Path) -> None:
-    """One row a step of 1/25 s: index, start, and every score; unscored cells stay empty."""
-    rate_hz = report.scores[0].grid.rate_hz if report.scores else 25.0
-    columns = [[f"{value:.4f}" for value in item.values] for item in report.scores]
-    names = [f"{item.kind}_{item.stream}" for item in report.scores]
-    with target.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["step", "start_s", *names])
-        for step, values in enumerate(zip(*columns, strict=True)):
-            known = ["" if value == "nan" else value for value in values]
-            writer.writerow([step, f"{step / rate_hz:.3f}", *known])
-
-
-def write_whole(report: Report, video: Path, target: Path) -> None:
-    save_report(report, target)
-
-
 Write = Callable[[Report, Path, Path], None]
+
+
+def _of(write: Callable[[Report, Path], None]) -> Write:
+    """A writer that needs no video."""
+    return lambda report, _, target: write(report, target)
+
+
 # key -> (label, suffix of the file, writer)
 WRITERS: dict[str, tuple[str, str, Write]] = {
-    "json": ("Report, JSON", ".deeploc.json", write_json),
-    "npz": ("Report with evidence, NPZ", ".deeploc.npz", write_whole),
-    "frames": ("Scores by frame, CSV", ".frames.csv", write_frames),
+    "json": ("Report, JSON", ".deeploc.json", _of(write_json)),
+    "npz": ("Report with evidence, NPZ", ".deeploc.npz", _of(save_report)),
+    "html": ("Page that stands alone, HTML", ".report.html", _of(write_html)),
+    "frames": ("Scores by frame, CSV", ".frames.csv", _of(write_frames_csv)),
+    "parquet": ("Scores by frame, Parquet", ".frames.parquet", _of(write_frames_parquet)),
+    "annotated": ("Film with what was found, MP4", ".annotated.mp4", write_annotated),
+    "inspected": ("Film with reconstructions, MP4", ".inspected.mp4", write_inspected),
 }
 DOWNLOADS = [(key, label) for key, (label, _, _) in WRITERS.items()]
 

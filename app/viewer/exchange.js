@@ -44,7 +44,7 @@ export class Exchange {
         if (!file) return;
         try {
             const own = await ours(file);
-            const json = own ?? (server && await server.import_annotation({ name: file.name, base64: await base64(file) }, review.about().media));
+            const json = own ?? (server && await server.import_annotation({ name: file.name, base64: await base64(file) }, { ...review.about().media, pts: review.frames.edges.slice(0, -1) }));
             if (!json || json.error) return review.say(json?.error ?? `${file.name} is no DeepLoc JSON, and other formats need the server.`);
             review.take(json, this.wanted);
         } catch {

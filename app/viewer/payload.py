@@ -12,6 +12,7 @@ import numpy as np
 
 from app.verdict import headline
 from app.viewer.packing import pack_heat, pack_sound, pack_track, pack_waveform
+from deeploc.annotations.clip import told_apart
 from deeploc.media import VIDEO_RATE_HZ
 from deeploc.report import Report
 from deeploc.scores import Stream
@@ -63,13 +64,7 @@ def _evidence(report: Report) -> dict:
 
 def truth_spans(truth: Mapping[Stream, Timeline]) -> list[dict]:
     """Truth by stream -> spans with letters; what is forged in both streams at once is VA."""
-    visual, audio = (set(truth.get(stream, Timeline())) for stream in ("visual", "audio"))
-    alone = Timeline.of([*visual, *audio])
-    fused = {part for part in truth.get("fused", Timeline()) if not alone.overlap(part)}
-    letters = [("V", visual - audio), ("A", audio - visual), ("VA", visual & audio | fused)]
-    spans = [
-        {"start": round(part.start, 3), "end": round(part.end, 3), "letter": letter}
-        for letter, parts in letters
-        for part in parts
+    return [
+        {"start": round(part.start, 3), "end": round(part.end, 3), "letter": LETTERS[stream]}
+        for stream, part in told_apart(truth)
     ]
-    return sorted(spans, key=lambda span: (span["start"], span["end"]))
