@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 # With more threads than free cores, OpenMP's busy waiting makes everything several times slower.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test lint examples
+.PHONY: demo test lint examples results
 
 demo: $(READY)
 	$(RUN) app.py $(ARGS)
@@ -22,9 +22,14 @@ lint: $(READY)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	npx --yes oxlint@1.94.0 --config app/viewer/.oxlintrc.json app/viewer tests/viewer
 
 examples: $(READY)
 	$(RUN) -m train.examples $(ARGS)
+
+# The results of the examples, as a new checkpoint needs.
+results: $(READY)
+	$(RUN) -m app.results $(ARGS)
 
 $(READY): requirements.txt
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)

@@ -8,6 +8,7 @@ import os
 
 from app.theme import CSS, THEME
 from app.ui import build_demo
+from app.unavailable import Unavailable
 from deeploc import DeepLocError, load_localizer
 
 parser = argparse.ArgumentParser(prog="app.py", description="The DeepLoc page.")
@@ -18,9 +19,11 @@ parser.add_argument("--port", type=int, default=os.environ.get("DEEPLOC_PORT"))
 options, _ = parser.parse_known_args()
 
 try:
-    demo = build_demo(load_localizer(options.checkpoint, device=options.device))
+    localizer = load_localizer(options.checkpoint, device=options.device)
 except DeepLocError as error:
-    raise SystemExit(f"deeploc: {error}") from error
+    print(f"deeploc: {error}")
+    localizer = Unavailable(str(error))
+demo = build_demo(localizer)
 
 if __name__ == "__main__":
     demo.queue(max_size=16).launch(

@@ -5,8 +5,13 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
-from app.runs import Progress
+import numpy as np
+
+from app.runs import Progress, Queued
 from app.text import EXAMPLES, EXAMPLES_HEADING, KEPT, OTHER_EXAMPLE, PREPARING, STAGES, WAITING
+
+CURVE_WIDTH, CURVE_HEIGHT, CURVE_TOP = 600, 72, 3.0
+CURVE_NAMES = {"visual": "picture", "audio": "sound"}
 
 
 def waiting_panel() -> str:
@@ -18,11 +23,19 @@ def preparing_panel() -> str:
     return _stages(None, PREPARING, done=True)
 
 
+def queue_panel(queued: Queued) -> str:
+    """How many visitors go first."""
+    before = "1 clip goes" if queued.before == 1 else f"{queued.before} clips go"
+    return _stages(None, f"{before} first: yours is number {queued.before + 1} of {queued.total}.")
+
+
 def progress_panel(progress: Progress) -> str:
-    """The four stages with the running one's bar, elapsed time and what is left."""
+    """The four stages with the running one's bar, times, speed, and the curve as far as it is."""
     times = f"{progress.elapsed_s:.0f} s so far"
     if progress.remaining_s is not None:
         times += f" · about {max(progress.remaining_s, 1):.0f} s to go"
+    if progress.rate is not None:
+        times += f" · {progress.rate:.2f} s of work for a second of clip"
     return _stages(progress, times)
 
 
@@ -35,17 +48,55 @@ def _stages(progress: Progress | None, times: str, done: bool = False) -> str:
         state = "done" if index < current else "now" if index == current else "todo"
         share, count = 1.0 if state == "done" else 0.0, ""
         if state == "now" and progress:
-            share = progress.completed / max(progress.total, 1)
-            count = f"{progress.completed} / {progress.total}" if progress.total > 1 else ""
+            share = min(progress.completed / max(progress.total, 1), 1.0)
+            completed = min(progress.completed, progress.total)
+            count = f"{completed} of {progress.total} frames" if progress.total > 1 else ""
         rows.append(
             f'<li class="{state}" data-stage="{name}"><span class="dl-stage-name">{label}</span>'
             f'<span class="dl-stage-count">{count}</span>'
-            f'<span class="dl-bar"><i style="width:{share:.0%}"></i></span></li>'
+            f'<span class="dl-bar" role="progressbar" aria-label="{label}" aria-valuemin="0" '
+            f'aria-valuemax="100" aria-valuenow="{share * 100:.0f}">'
+            f'<i style="width:{share:.0%}"></i></span></li>'
         )
     said = STAGES.get(progress.stage, "") if progress else times
+    curve = _curve(progress.errors) if progress else ""
     return (
-        f'<div class="dl-progress"><ol>{"".join(rows)}</ol><p>{times}</p>'
-        f'<span class="dl-said" role="status">{said}</span></div>'
+        f'<div class="dl-progress" data-said="{escape(said)}"><ol>{"".join(rows)}</ol>'
+        f"{curve}<p>{times}</p></div>"
+    )
+
+
+def _curve(errors: dict[str, np.ndarray]) -> str:
+    """The error over the authentic p95 of the finished steps, on a fixed scale; empty at first."""
+    lines = []
+    for stream, values in errors.items():
+        known = np.flatnonzero(~np.isnan(values))
+        if len(known) < 2:
+            continue
+        by = -(-len(values) // CURVE_WIDTH)
+        padded = np.append(values, np.full(-len(values) % by, np.nan)).reshape(-1, by)
+        peaks = np.nan_to_num(padded, nan=-np.inf).max(1)
+        heights = CURVE_HEIGHT * (1 - np.clip(peaks / CURVE_TOP, 0, 1))
+        points = " ".join(
+            f"{CURVE_WIDTH * index / max(len(peaks) - 1, 1):.1f},{height:.1f}"
+            for index, height in enumerate(heights)
+            if peaks[index] > -np.inf
+        )
+        lines.append(f'<polyline class="dl-line-{stream}" points="{points}"/>')
+    if not lines:
+        return ""
+    usual = CURVE_HEIGHT * (1 - 1 / CURVE_TOP)
+    keys = "".join(
+        f'<span class="dl-line-key dl-line-{stream}">{name}</span>'
+        for stream, name in CURVE_NAMES.items()
+        if stream in errors
+    )
+    return (
+        f'<figure class="dl-growing"><figcaption>Reconstruction error so far {keys}</figcaption>'
+        f'<svg viewBox="0 0 {CURVE_WIDTH} {CURVE_HEIGHT}" preserveAspectRatio="none" '
+        'aria-hidden="true">'
+        f'<line class="dl-line-usual" x1="0" x2="{CURVE_WIDTH}" y1="{usual}" y2="{usual}"/>'
+        f"{''.join(lines)}</svg></figure>"
     )
 
 
@@ -55,6 +106,11 @@ def failure_panel(title: str, message: str) -> str:
         f"</span><div><h2>{escape(title)}</h2><p>{escape(message)}</p>"
         f'<p class="dl-quiet">{KEPT}</p></div></div>'
     )
+
+
+def notice_panel(message: str) -> str:
+    """Something that everybody should know before they begin."""
+    return f'<p class="dl-notice" role="note">{escape(message)}</p>'
 
 
 def example_cards(paths: list[Path]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.text import TRUTH_MISSING, TRUTH_SHOWN
 from deeploc.annotations import read_annotations
+from deeploc.annotations.truth import row_of
 from deeploc.errors import BadAnnotations
 from deeploc.scores import Stream
 from deeploc.timeline import Timeline
@@ -33,8 +34,5 @@ def find_truth(clip: str | Path, file: str | None) -> tuple[Truth | None, str]:
 
 def read_truth(source: Path, name: str) -> Truth | None:
     """The row with that file name or id, else the only row. Raises `BadAnnotations`."""
-    rows = read_annotations(source)
-    named = [row for row in rows if Path(row.file).name in (name, Path(name).stem)]
-    if len(named) == 1:
-        return named[0].segments
-    return rows[0].segments if len(rows) == 1 else None
+    row = row_of(read_annotations(source), name)
+    return None if row is None else row.segments

@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
+from app import exchange
+from app.choice import Choice
+from app.downloads import DOWNLOADS, Downloads
 from app.handlers import Handlers, Updates
-from app.panels import example_cards
+from app.panels import example_cards, notice_panel
+from app.results import EXAMPLES
 from app.runs import Localize
 from app.text import (
     DROP,
@@ -20,12 +25,14 @@ from app.text import (
     TRUTH_HELP,
     TRUTH_LABEL,
 )
-from app.viewer.component import MODULES, PLOTLY, Viewer
+from app.unavailable import Unavailable
+from app.viewer.component import MODULES, PLOTLY, Drop, Viewer
+from deeploc.media import max_minutes
 
-EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
 ORDER = ("picture.mp4", "sound.mp4", "authentic.mp4")
-VIDEO_TYPES = ["video", ".mkv", ".mov", ".avi", ".mpg", ".mts", ".ts", ".wmv", ".flv", ".3gp"]
+VIDEO_TYPES = "video/*,.mkv,.mov,.avi,.mpg,.mts,.ts,.wmv,.flv,.3gp"
 CACHE_S, SWEEP_S = 3600, 300
+MOST_VISITORS = 16  # who wait or work at the same time
 
 HEADER = f"""<header class="dl-header"><div><h1>{TITLE}</h1><p>{TAGLINE}</p></div>
 <button type="button" class="dl-theme" aria-label="Switch between light and dark">◐</button>
@@ -39,6 +46,16 @@ for (const card of element.querySelectorAll(".dl-card")) {
     card.querySelector("video").src = url + encodeURI(card.dataset.path) + "#t=1";
     card.addEventListener("click", () => trigger("click", { path: card.dataset.path }));
 }"""
+# Stages are read out from an element that stays, each once.
+ON_PROGRESS = """
+const live = document.createElement("p");
+live.className = "dl-read-out";
+live.setAttribute("role", "status");
+element.after(live);
+watch("value", () => {
+    const said = element.querySelector("[data-said]")?.dataset.said ?? "";
+    if (live.textContent !== said) live.textContent = said;
+});"""
 
 
 def build_demo(localizer: Localize, examples: Path = EXAMPLES) -> gr.Blocks:
@@ -48,8 +65,11 @@ def build_demo(localizer: Localize, examples: Path = EXAMPLES) -> gr.Blocks:
     with gr.Blocks(
         title=TITLE, fill_width=True, delete_cache=(SWEEP_S, CACHE_S), analytics_enabled=False
     ) as demo:
-        parts = _layout(clips)
-        handlers = Handlers(localizer, Path(parts["viewer"].GRADIO_CACHE) / "display")
+        cache = Path(get_upload_folder())
+        made = cache / "display"
+        downloads = Downloads(made, CACHE_S)
+        parts = _layout(clips, _viewer(downloads), _notice(localizer))
+        handlers = Handlers(localizer, made, downloads, CACHE_S)
         _wire(demo, parts, handlers, {path.as_posix() for path in clips})
         _api(handlers)
     return demo
@@ -59,29 +79,61 @@ def _rank(name: str) -> tuple[int, str]:
     return (ORDER.index(name) if name in ORDER else len(ORDER), name)
 
 
-def _layout(clips: list[Path]) -> dict[str, Any]:
+def _notice(localizer: Localize) -> str:
+    return localizer.notice if isinstance(localizer, Unavailable) else ""
+
+
+def _viewer(downloads: Downloads) -> Viewer:
+    """The viewer, and what its page may ask the server for."""
+
+    def export_annotation(sent: list) -> dict:
+        return exchange.export_annotation(*sent)
+
+    def import_annotation(sent: list) -> dict:
+        return exchange.import_annotation(*sent)
+
+    def save_report(sent: list) -> dict:
+        return downloads.write(*sent)
+
+    return Viewer(
+        [export_annotation, import_annotation, save_report],
+        exchange.EXPORTS,
+        DOWNLOADS,
+        elem_id="dl-viewer",
+        render=False,
+    )
+
+
+def _layout(clips: list[Path], viewer: Viewer, notice: str) -> dict[str, Any]:
     gr.HTML(HEADER, js_on_load=ON_HEADER, apply_default_css=False)
-    parts: dict[str, Any] = {"clip": gr.State(None), "report": gr.State(None, time_to_live=CACHE_S)}
+    parts: dict[str, Any] = {
+        "choice": gr.State(None, time_to_live=CACHE_S),
+        "shown": gr.State(None, time_to_live=CACHE_S),
+    }
+    if notice:
+        gr.HTML(notice_panel(notice))
     with gr.Column(visible=False, elem_id="dl-failure") as parts["failure"]:
         parts["failure_text"] = gr.HTML()
         parts["retry"] = gr.Button("Try this clip again", size="sm", elem_classes="dl-fit")
     with gr.Column(elem_id="dl-start") as parts["start"]:
         parts["start_note"] = gr.HTML(visible=False, elem_classes="dl-quiet")
-        parts["file"] = gr.File(
-            label=DROP, file_types=VIDEO_TYPES, height=190, elem_id="dl-drop", show_label=True
-        )
+        parts["file"] = Drop(DROP, VIDEO_TYPES, max_minutes() * 60, elem_id="dl-drop")
         parts["cards"] = gr.HTML(example_cards(clips), js_on_load=ON_CARDS, apply_default_css=False)
         gr.HTML(f"<p>{PRIVACY}</p><p>{LIMITS}</p>", elem_classes="dl-quiet dl-small-print")
     with gr.Column(visible=False, elem_id="dl-busy") as parts["busy"]:
-        parts["progress"] = gr.HTML()
+        parts["progress"] = gr.HTML(js_on_load=ON_PROGRESS)
         parts["cancel"] = gr.Button("Cancel", size="sm", elem_classes="dl-fit")
     with gr.Column(visible=False, elem_id="dl-result") as parts["result"]:
         with gr.Row(elem_classes="dl-above"):
             parts["faces"] = gr.Radio(
-                label="Which face is scored", choices=[], visible=False, container=False
+                label="Which face is scored",
+                choices=[],
+                visible=False,
+                container=False,
+                elem_id="dl-faces",
             )
             parts["again"] = gr.Button("Analyse another clip", size="sm", elem_classes="dl-fit")
-        parts["viewer"] = Viewer(elem_id="dl-viewer")
+        parts["viewer"] = viewer.render()
         with gr.Accordion(TRUTH_LABEL, open=False, elem_classes="dl-truth"):
             gr.HTML(f"<p>{TRUTH_HELP}</p>", elem_classes="dl-quiet")
             parts["truth"] = gr.File(
@@ -95,20 +147,25 @@ def _wire(demo: gr.Blocks, parts: dict, handlers: Handlers, examples: set[str]) 
     def named(updates: Updates) -> dict:
         return {parts[name]: value for name, value in updates.items()}
 
-    def opened(file: str | None) -> dict:
-        return named(handlers.wait(file))
+    uploads = Path(get_upload_folder())
+
+    def received(event: gr.EventData) -> dict:
+        return named(handlers.receive(event._data, uploads))
+
+    def again(choice: Choice | None) -> dict:
+        return named(handlers.wait(choice))
 
     def example(event: gr.EventData) -> dict:
         path = str(event._data.get("path"))
-        return named(handlers.wait(path if path in examples else None))
+        return named(handlers.wait(Choice(path) if path in examples else None))
 
     def analysed(
-        clip: str, face: int | None, truth: str | None, request: gr.Request
+        choice: Choice | None, face: int | None, truth: str | None, request: gr.Request
     ) -> Iterator[dict]:
-        yield from map(named, handlers.analyse(clip, face, truth, str(request.session_hash)))
+        yield from map(named, handlers.analyse(choice, face, truth, str(request.session_hash)))
 
-    def first_face(clip: str, truth: str | None, request: gr.Request) -> Iterator[dict]:
-        yield from analysed(clip, None, truth, request)
+    def first_face(choice: Choice | None, truth: str | None, request: gr.Request) -> Iterator[dict]:
+        yield from analysed(choice, None, truth, request)
 
     def cancelled(request: gr.Request) -> dict:
         return named(handlers.cancel(str(request.session_hash)))
@@ -119,19 +176,19 @@ def _wire(demo: gr.Blocks, parts: dict, handlers: Handlers, examples: set[str]) 
     waits = [parts[name] for name in handlers.wait(None)]
     shows = [parts[name] for name in SHOWN]
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    alone: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "analysis"}
+    side: dict[str, Any] = {"concurrency_limit": MOST_VISITORS, "concurrency_id": "analysis"}
 
     def runs(event: Callable, before: Callable, inputs: list, face: bool = False):
-        chosen = [parts["clip"], parts["faces"]] if face else [parts["clip"]]
+        chosen = [parts["choice"], parts["faces"]] if face else [parts["choice"]]
         return event(before, inputs, waits, queue=False, **quiet).then(
-            analysed if face else first_face, [*chosen, parts["truth"]], shows, **quiet, **alone
+            analysed if face else first_face, [*chosen, parts["truth"]], shows, **quiet, **side
         )
 
     waiting = [
-        runs(parts["file"].upload, opened, [parts["file"]]),
+        runs(parts["file"].upload, received, []),
         runs(parts["cards"].click, example, []),
-        runs(parts["retry"].click, opened, [parts["clip"]]),
-        runs(parts["faces"].input, opened, [parts["clip"]], face=True),
+        runs(parts["retry"].click, again, [parts["choice"]]),
+        runs(parts["faces"].input, again, [parts["choice"]], face=True),
     ]
     parts["cancel"].click(cancelled, None, shows, cancels=waiting, queue=False, **quiet)
     parts["again"].click(
@@ -143,7 +200,7 @@ def _wire(demo: gr.Blocks, parts: dict, handlers: Handlers, examples: set[str]) 
     )
     parts["truth"].change(
         lambda *values: named(handlers.compare(*values)),
-        [parts["report"], parts["clip"], parts["truth"]],
+        [parts["shown"], parts["truth"]],
         [parts["viewer"], parts["truth_note"]],
         queue=False,
         **quiet,
@@ -153,7 +210,7 @@ def _wire(demo: gr.Blocks, parts: dict, handlers: Handlers, examples: set[str]) 
 
 SHOWN = (
     "progress",
-    "report",
+    "shown",
     "viewer",
     "truth_note",
     "faces",
@@ -178,6 +235,6 @@ def _api(handlers: Handlers) -> None:
             report,
             api_name="analyse",
             api_description="Analyses one clip; returns the report as JSON, schema 1.",
-            concurrency_limit=1,
+            concurrency_limit=MOST_VISITORS,
             concurrency_id="analysis",
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.text import NO_PROOF
+from app.text import NO_PROOF, NOT_ANALYSED_RATE
 from deeploc.calibration import NONE, SOME, STRONG
 from deeploc.report import Report
 from deeploc.timeline import Timeline
@@ -17,7 +17,7 @@ def headline(report: Report) -> dict:
         "band": report.verdict[:1].upper() + report.verdict[1:],
         "facts": [{"label": label, "value": value} for label, value in _facts(report)],
         "rate": false_alarm_rate(report),
-        "note": NO_PROOF,
+        "note": NO_PROOF if report.model.name else "",
         "model": _model(report),
         "warnings": list(report.warnings),
     }
@@ -26,6 +26,8 @@ def headline(report: Report) -> dict:
 def false_alarm_rate(report: Report) -> str:
     """How often authentic validation clips reach this band, as a sentence."""
     calibration = report.calibration
+    if not report.model.name:
+        return NOT_ANALYSED_RATE
     if not calibration.clips:
         return "This model was never calibrated: its scores mean nothing yet."
     if report.video_score is None:
@@ -48,6 +50,8 @@ def _facts(report: Report) -> list[tuple[str, str]]:
         ("Found", "1 interval" if count == 1 else f"{count} intervals"),
         ("Clip score", f"{report.video_score or 0:.2f}"),
     ]
+    if not report.scores:
+        return [("Length", f"{report.media.duration_s:.1f} s")]
     return [
         *(found if report.video_score is not None else []),
         ("Scored", ", ".join(f"{name} {share:.0%}" for name, share in scored_shares(report))),
@@ -64,5 +68,7 @@ def scored_shares(report: Report) -> list[tuple[str, float]]:
 
 
 def _model(report: Report) -> str:
+    if not report.model.name:
+        return ""
     sha = f" · {report.model.sha256[:8]}" if report.model.sha256 else ""
     return f"{report.model.name}@{report.model.revision}{sha}"

@@ -5,6 +5,7 @@ Standard library only. Nothing here knows how the numbers were measured (`train/
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 NOT_ENOUGH = "not enough evidence to judge"
@@ -12,6 +13,7 @@ NONE = "no evidence of forgery found"
 SOME = "some evidence of forgery"
 STRONG = "strong evidence of forgery"
 UNTRAINED = "untrained model: no verdict"
+UNCALIBRATED_MARKS = [1.0, 2.0, 3.0]
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Calibration:
     """What "high" means for this checkpoint.
 
     `error_marks`: p50, p95, p99 of the error on authentic validation clips, by stream, and of a
-    single cell of the face under "cell".
+    single cell of the face under "cell", of a single row of the sound under "row".
     `thresholds`: forgery score at which a step joins the timeline, by stream.
     `bands`: clip score from which evidence is called "some" and "strong".
     `false_alarms`: measured share of authentic validation clips at or above each band.
@@ -41,3 +43,13 @@ class Calibration:
         if video_score >= self.bands["strong"]:
             return STRONG
         return SOME if video_score >= self.bands["some"] else NONE
+
+
+def heat_scale(marks: Mapping[str, list[float]], part: str = "cell") -> list[float]:
+    """The one fixed scale of every heat map: p50, p95, p99 and 2 p99 of `part`, "cell" or "row".
+
+    Nothing shows up to the first value; the last one is the hottest. A checkpoint without marks of
+    the rows of the sound lends them those of the cells, which are standardised alike.
+    """
+    p50, p95, p99 = marks.get(part) or marks.get("cell") or UNCALIBRATED_MARKS
+    return [round(mark, 3) for mark in (p50, p95, p99, 2 * p99)]

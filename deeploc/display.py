@@ -87,7 +87,7 @@ def _transcode(clip: Clip, target: Path, progress: Callable[[int, int], None]) -
     if width > WIDEST:
         width, height = WIDEST, round(height * WIDEST / width)
     has_audio = clip.audio is not None
-    sound = _gapless(clip) if has_audio else iter(())
+    sound = gapless_sound(clip) if has_audio else iter(())
     ends_s = np.append(clip.pts_s[1:], clip.info.duration_s)
     with Mp4Writer(
         target,
@@ -112,8 +112,9 @@ def _transcode(clip: Clip, target: Path, progress: Callable[[int, int], None]) -
             writer.sound(samples)
 
 
-def _gapless(clip: Clip) -> Iterator[np.ndarray]:
-    """The sound from time zero to the picture's end: `(n,) float32` pieces, zeros in the gaps."""
+def gapless_sound(clip: Clip) -> Iterator[np.ndarray]:
+    """The sound from time zero to the picture's end, at `SOUND_RATE_HZ`: `(n,) float32` pieces,
+    zeros in the gaps."""
     total, position = round(clip.info.duration_s * SOUND_RATE_HZ), 0
     for start, samples in sound_chunks(clip.path, clip.zero_s, SOUND_RATE_HZ):
         while start > position and position < total:

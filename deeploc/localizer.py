@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
 
+from deeploc.calibration import UNCALIBRATED_MARKS, heat_scale
 from deeploc.checkpoints import load_checkpoint
 from deeploc.discover import discover, errors
 from deeploc.errors import DeepLocError
@@ -23,8 +25,9 @@ from deeploc.faces.crop import crop_faces, crop_squares
 from deeploc.faces.detector import FaceDetector
 from deeploc.faces.track import FaceTrack
 from deeploc.faces.tracker import track_faces
+from deeploc.inspection import Inspection, inspected
 from deeploc.measure import Evidence, measure
-from deeploc.media import Clip, open_clip
+from deeploc.media import Clip, file_sha256, open_clip
 from deeploc.models.rt_deeploc import RTDeepLoc
 from deeploc.postprocess import clip_score, to_proposals, to_timeline
 from deeploc.report import (
@@ -32,11 +35,12 @@ from deeploc.report import (
     Localization,
     ModelInfo,
     Report,
+    SoundEvidence,
     Timing,
     Unscored,
 )
 from deeploc.scores import FrameScores, Stream
-from deeploc.sound import heard_steps, log_mel
+from deeploc.sound import MEL_BINS, heard_steps, log_mel, peaks
 
 STAGES = ("decode", "faces", "reconstruct", "discover")
 MIN_SEEN_SHARE = 0.5
@@ -47,6 +51,15 @@ class Hook(Protocol):
     """Called as `hook(stage, completed, total)`; it may raise `Cancelled` to stop the run."""
 
     def __call__(self, stage: str, completed: int, total: int) -> None: ...
+
+
+class Preview(Protocol):
+    """Called as `preview(start, total, errors)` with the finished steps from `start` of `total`.
+
+    `errors`: stream -> `(n,)` error as a multiple of the authentic p95, NaN where unscored.
+    """
+
+    def __call__(self, start: int, total: int, errors: dict[str, np.ndarray]) -> None: ...
 
 
 def silent(stage: str, completed: int, total: int) -> None:
@@ -63,27 +76,56 @@ class Localizer:
         self.info = info
         self.detector = FaceDetector(device)
 
-    def __call__(self, path: str | Path, hook: Hook = silent, face: int | None = None) -> Report:
+    def __call__(
+        self,
+        path: str | Path,
+        hook: Hook = silent,
+        face: int | None = None,
+        inspection: str | Path | None = None,
+        preview: Preview | None = None,
+    ) -> Report:
         """Analyse the clip at `path`; `face` is the number of the face to score (default: the
-        longest-present largest one). Raises `DeepLocError` with a sentence for the user."""
+        longest-present largest one). In the folder `inspection`, if given, what the MAE rebuilt is
+        kept as an mp4. `preview` is shown the curve of errors as it grows. Raises `DeepLocError`
+        with a sentence for the user."""
         watch = _Stopwatch(hook)
         with watch.stage("decode"):
             clip = open_clip(path)
+            clip = replace(clip, info=replace(clip.info, sha256=file_sha256(clip.path)))
         with watch.stage("faces"):
             tracks = track_faces(clip, self.detector, watch.progress)
             track = choose_face(tracks, face)
-        with watch.stage("reconstruct"):
-            evidence = self.reconstruct(clip, track, watch)
+        with watch.stage("reconstruct"), self._inspected(inspection, clip, track) as views:
+            audio = clip.audio if clip.audio is not None else np.zeros(0, np.float32)
+            mel = log_mel(audio, clip.grid.n_frames)
+            crops = crop_faces(clip, crop_squares(track), self.model.mae.config.crop)
+            heard = heard_steps(clip)
+            early = preview and self._against_usual(preview)
+            evidence = measure(self.model, crops, mel, heard, watch.progress, views, early)
         with watch.stage("discover"):
             forgery = discover(self.model, evidence)
-        return self._report(clip, track, tracks, evidence, forgery, watch.timing(clip))
+        report = self._report(clip, track, tracks, evidence, forgery, watch.timing(clip))
+        sound = None if clip.audio is None else _sound(clip.audio, mel, evidence, views)
+        return replace(report, sound=sound, inspection=views.path if views else None)
 
-    def reconstruct(self, clip: Clip, track: FaceTrack, watch: _Stopwatch) -> Evidence:
-        """Face crops and log-mel of the clip -> MAE -> evidence of every step."""
-        crops = crop_faces(clip, crop_squares(track), self.model.mae.config.crop)
-        audio = clip.audio if clip.audio is not None else np.zeros(0, np.float32)
-        mel = log_mel(audio, clip.grid.n_frames)
-        return measure(self.model, crops, mel, heard_steps(clip), watch.progress)
+    def _against_usual(self, preview: Preview) -> Preview:
+        """Errors -> multiples of the authentic p95, the scale on which `preview` is told."""
+        marks = self.model.calibration.error_marks
+
+        def early(start: int, total: int, errors: dict[str, np.ndarray]) -> None:
+            usual = {stream: marks.get(stream, UNCALIBRATED_MARKS)[1] for stream in errors}
+            preview(start, total, {key: values / usual[key] for key, values in errors.items()})
+
+        return early
+
+    def _inspected(
+        self, folder: str | Path | None, clip: Clip, track: FaceTrack
+    ) -> AbstractContextManager[Inspection | None]:
+        if folder is None:
+            return nullcontext()
+        name = f"{clip.path.stem}-{clip.info.sha256[:8]}-face{track.number}.mp4"
+        scale = heat_scale(self.model.calibration.error_marks)
+        return inspected(Path(folder) / name, clip.grid.n_frames, scale)
 
     def _report(
         self,
@@ -172,10 +214,23 @@ def _peak(values: np.ndarray) -> float:
     return float(known.max()) if len(known) else -math.inf
 
 
+def _sound(
+    audio: np.ndarray, mel: np.ndarray, evidence: Evidence, views: Inspection | None
+) -> SoundEvidence:
+    return SoundEvidence(
+        mel=mel[:, :MEL_BINS].astype(np.float16),
+        error=evidence.sound_error,
+        peaks=peaks(audio).astype(np.float16),
+        rebuilt=views.mel.astype(np.float16) if views else None,
+    )
+
+
 def _unscored(forgery: dict[Stream, FrameScores], clip: Clip) -> tuple[Unscored, ...]:
     sound = "no sound" if clip.info.has_audio else "the file has no sound"
-    picture = [Unscored(part, "no usable face") for part in forgery["visual"].unscored]
-    return (*picture, *(Unscored(part, sound) for part in forgery["audio"].unscored))
+    return (
+        *(Unscored(part, "no usable face", "visual") for part in forgery["visual"].unscored),
+        *(Unscored(part, sound, "audio") for part in forgery["audio"].unscored),
+    )
 
 
 def _warnings(track: FaceTrack, tracks: list[FaceTrack], seen: float) -> Iterator[str]:

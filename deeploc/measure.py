@@ -12,7 +12,8 @@ from itertools import islice
 import numpy as np
 import torch
 
-from deeploc.models.mae import BANDS
+from deeploc.inspection import Inspection
+from deeploc.models.mae import BANDS, Composite
 from deeploc.models.rt_deeploc import VALUES, RTDeepLoc
 from deeploc.windows import OverlapAdd, Window, cut_windows
 
@@ -25,10 +26,12 @@ class Evidence:
     """Standardised evidence of a clip, NaN where it could not be measured.
 
     `visual (T, cells, 12)`, `audio (T, rows, 12)` float32; the 12 values are those of `RTDeepLoc`.
+    `mel (T, 4, M) float32`: the log-mel itself, which the discovery network hears too.
     """
 
     visual: np.ndarray
     audio: np.ndarray
+    mel: np.ndarray
 
     @property
     def seen(self) -> np.ndarray:
@@ -43,20 +46,26 @@ class Evidence:
     @property
     def face_error(self) -> np.ndarray:
         """`(T, cells)` two-sided surprise: root mean square over bands, hidden and cross-modal."""
-        return _surprise(self.visual)
+        return surprise(self.visual)
+
+    @property
+    def sound_error(self) -> np.ndarray:
+        """`(T, rows)` two-sided surprise of each row of patches of the log-mel, low to high."""
+        return surprise(self.audio)
 
     @property
     def visual_error(self) -> np.ndarray:
         """`(T,)` two-sided surprise of the picture: the shown reconstruction error."""
-        return _surprise(self.visual).mean(axis=1)
+        return self.face_error.mean(axis=1)
 
     @property
     def audio_error(self) -> np.ndarray:
         """`(T,)` two-sided surprise of the sound."""
-        return _surprise(self.audio).mean(axis=1)
+        return self.sound_error.mean(axis=1)
 
 
-def _surprise(evidence: np.ndarray) -> np.ndarray:
+def surprise(evidence: np.ndarray) -> np.ndarray:
+    """Evidence `(..., 12)` -> `(...)`: root mean square of the surprises in it."""
     surprises = evidence[..., len(BANDS) :]
     return np.sqrt(np.square(surprises).mean(axis=-1))
 
@@ -73,9 +82,12 @@ def measure(
     mel: np.ndarray,
     heard: np.ndarray,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    inspection: Inspection | None = None,
+    preview: Callable[[int, int, dict[str, np.ndarray]], None] | None = None,
 ) -> Evidence:
     """Measure a clip of T steps: `faces` streams T crops or None; `mel (4T, 90)` as `log_mel` gives
-    it; `heard (T,) bool`.
+    it; `heard (T,) bool`. An `inspection` is given what the MAE rebuilt.
+    `preview(start, T, errors)` is given the errors by stream of the steps that are finished.
 
     Each step is seen by two windows that overlap by half; memory is bounded by one batch of
     windows. `progress(done, total)` counts steps. On CUDA it runs in bfloat16.
@@ -86,18 +98,35 @@ def measure(
     visual = OverlapAdd(n_frames, (config.cells**2, VALUES))
     audio = OverlapAdd(n_frames, (config.mel_rows, VALUES))
     windows = cut_windows(faces, mel, heard, config.crop, config.window, STRIDE)
+    finished = 0
     for batch in _batches(windows):
-        tensors = (
+        composite = Composite() if inspection else None
+        shown, played, seen, sounding = (
             torch.from_numpy(np.stack([getattr(window, name) for window in batch])).to(device)
             for name in ("faces", "mel", "seen", "heard")
         )
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            picture, sound = model.measure(*tensors)
+            picture, sound = model.measure(shown, played, seen, sounding, composite)
         for window, one, other in zip(batch, picture.cpu(), sound.cpu(), strict=True):
             visual.add(window.start, one.numpy())
             audio.add(window.start, other.numpy())
+        if inspection and composite:
+            views = [
+                *model.mae.views(composite),
+                *(~each[..., 0, 0].isnan() for each in (picture, sound)),
+            ]
+            inspection.add(batch, *(view.cpu().numpy() for view in views))
+            inspection.write(surprise(visual.mean(inspection.written, batch[-1].start + 1)))
+        if preview:
+            end = batch[-1].start + 1
+            errors = {"visual": visual.mean(finished, end), "audio": audio.mean(finished, end)}
+            preview(finished, n_frames, {key: surprise(one).mean(1) for key, one in errors.items()})
+            finished = end
         progress(batch[-1].start + config.window, n_frames)
-    return Evidence(visual.mean(), audio.mean())
+    if inspection:
+        inspection.write(surprise(visual.mean(inspection.written)))
+    bins = config.mel_bins
+    return Evidence(visual.mean(), audio.mean(), mel[:, :bins].reshape(n_frames, -1, bins))
 
 
 def _batches(windows: Iterator[Window]) -> Iterator[list[Window]]:

@@ -9,6 +9,7 @@ or plays a sound, after edit lists and encoder priming. That is what a browser's
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -42,6 +43,7 @@ class MediaInfo:
     """What is known of a file before it is decoded. `duration_s`: of the picture, from time zero.
 
     `fps`: average of the source. `width`, `height`: of the upright picture, in stored pixels.
+    `sha256`: of the file, where somebody took it.
     """
 
     name: str
@@ -50,6 +52,7 @@ class MediaInfo:
     width: int
     height: int
     has_audio: bool
+    sha256: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,13 +146,22 @@ def open_clip(path: str | Path) -> Clip:
     )
 
 
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
 def _check_length(info: MediaInfo) -> None:
     shortest_s = SHORTEST_STEPS / VIDEO_RATE_HZ
     if info.duration_s < shortest_s - JITTER_S:
         raise ClipTooShort(
             f"{info.name} lasts {info.duration_s:.2f} s. Use a clip of at least {shortest_s:.2f} s."
         )
-    limit_minutes = _max_minutes()
+    limit_minutes = max_minutes()
     if info.duration_s > limit_minutes * 60:
         raise ClipTooLong(
             f"{info.name} lasts {info.duration_s / 60:.1f} minutes; the limit is "
@@ -157,7 +169,8 @@ def _check_length(info: MediaInfo) -> None:
         )
 
 
-def _max_minutes() -> float:
+def max_minutes() -> float:
+    """The longest clip that is analysed: DEEPLOC_MAX_MINUTES, 30 by default."""
     given = os.environ.get("DEEPLOC_MAX_MINUTES", "30")
     try:
         return float(given)

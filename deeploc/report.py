@@ -6,6 +6,7 @@ Nothing here computes a score or knows how a report is shown.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -29,10 +30,11 @@ class Localization:
 
 @dataclass(frozen=True)
 class Unscored:
-    """A segment that could not be scored, and why."""
+    """A segment that could not be scored, why, and in which stream ("fused": in both)."""
 
     segment: Segment
     reason: str
+    stream: Stream = "fused"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,22 @@ class FaceEvidence:
 
 
 @dataclass(frozen=True)
+class SoundEvidence:
+    """What was heard, what the MAE rebuilt of it, and which part of it is surprising.
+
+    `mel (4T, 80) float16`: log-mel (natural logarithm of power), low to high; `rebuilt`: the same
+    from the hidden patches, NaN where there was nothing to hear, None where nobody asked for it.
+    `error (T, rows) float32`: calibrated surprise of each row of patches, NaN where unscored.
+    `peaks (4T, 2) float16`: lowest and highest sample, -1..1.
+    """
+
+    mel: np.ndarray
+    error: np.ndarray
+    peaks: np.ndarray
+    rebuilt: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
 class Timing:
     """Seconds of work a second of clip, in all and by stage."""
 
@@ -72,8 +90,10 @@ class Report:
     """Everything that a view may show of one clip.
 
     `proposals` are sorted by score and may overlap; `timeline` is disjoint: what a user sees.
-    `video_score` is None when too little could be scored. `calibration`, `evidence` and `pts_s`
-    (source frame times in seconds) feed the viewer and are not part of the JSON.
+    `video_score` is None when too little could be scored. `calibration`, `evidence`, `sound`,
+    `pts_s` (source frame times in seconds) and `inspection` (an mp4, original | reconstruction |
+    error of the face, one frame a step) feed the viewer; but for `calibration` they are not part
+    of the JSON.
     """
 
     media: MediaInfo
@@ -89,6 +109,8 @@ class Report:
     timing: Timing
     evidence: FaceEvidence | None = None
     pts_s: np.ndarray | None = None
+    sound: SoundEvidence | None = None
+    inspection: Path | None = None
 
     def to_dict(self) -> dict:
         """The report as plain data, JSON schema 1: seconds and scores rounded, NaN as None."""
@@ -101,9 +123,13 @@ class Report:
             "timeline": [_span(item.segment) | {"stream": item.stream} for item in self.timeline],
             "proposals": [_localization(item) for item in self.proposals],
             "scores": [_scores(item) for item in self.scores],
-            "unscored": [_span(item.segment) | {"reason": item.reason} for item in self.unscored],
+            "unscored": [
+                _span(item.segment) | {"reason": item.reason, "stream": item.stream}
+                for item in self.unscored
+            ],
             "warnings": list(self.warnings),
             "timing": asdict(self.timing),
+            "calibration": asdict(self.calibration),
         }
 
 

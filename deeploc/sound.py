@@ -48,6 +48,12 @@ def _flatness(spectrum: torch.Tensor) -> torch.Tensor:
     return share @ torch.log(power) - torch.log(share @ power)
 
 
+def peaks(audio: np.ndarray) -> np.ndarray:
+    """`audio (S,)` -> `(S / 160, 2)`: the lowest and the highest sample of each row of log-mel."""
+    pieces = audio[: len(audio) // HOP_SAMPLES * HOP_SAMPLES].reshape(-1, HOP_SAMPLES)
+    return np.stack([pieces.min(1), pieces.max(1)], axis=1)
+
+
 def heard_steps(clip: Clip) -> np.ndarray:
     """`(T,) bool`: the 25 Hz steps in whose middle the file holds sound."""
     steps = np.zeros(clip.grid.n_frames, bool)

@@ -85,6 +85,8 @@ class OverlapAdd:
         self._sum[span] += np.where(known, values, 0)
         self._count[span] += known
 
-    def mean(self) -> np.ndarray:
+    def mean(self, start: int = 0, end: int | None = None) -> np.ndarray:
+        """Means of the steps `[start, end)`, of all of them by default."""
+        total, count = self._sum[start:end], self._count[start:end]
         with np.errstate(invalid="ignore"):
-            return np.where(self._count > 0, self._sum / np.maximum(self._count, 1), np.nan)
+            return np.where(count > 0, total / np.maximum(count, 1), np.nan)

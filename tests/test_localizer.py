@@ -1,5 +1,6 @@
 """From a file to a report, on the example clips and on everything a user may drop by mistake."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -77,6 +78,23 @@ def test_running_twice_gives_the_same_report(localizer, short, report):
     np.testing.assert_array_equal(again.evidence.heat, report.evidence.heat)
 
 
+def test_inspecting_changes_nothing_in_the_report(localizer, short, report, tmp_path):
+    inspected = localizer(short, inspection=tmp_path)
+    assert plain(inspected) == plain(report)
+    np.testing.assert_array_equal(inspected.evidence.heat, report.evidence.heat)
+    assert (report.inspection, report.sound.rebuilt) == (None, None)
+    assert inspected.inspection.parent == tmp_path
+    with av.open(str(inspected.inspection)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 75
+    sound = inspected.sound
+    assert sound.mel.shape == sound.rebuilt.shape == (300, 80)
+    assert (sound.error.shape, sound.peaks.shape) == ((75, 10), (300, 2))
+
+
+def test_the_report_names_the_file_by_its_hash(report, short):
+    assert report.media.sha256 == hashlib.sha256(short.read_bytes()).hexdigest()
+
+
 def test_the_hook_hears_of_every_stage_in_order(localizer, short):
     calls = []
     localizer(short, hook=lambda *call: calls.append(call))
@@ -117,6 +135,8 @@ def test_without_sound_the_picture_is_scored_and_it_says_so(localizer, talk, tmp
     report = localizer(tmp_path / "silent.mp4")
     assert any("no sound" in warning for warning in report.warnings)
     assert report.video_score is not None
+    assert report.sound is None
+    assert [item.stream for item in report.unscored] == ["audio"]
     assert [item.reason for item in report.unscored] == ["the file has no sound"]
 
 
@@ -198,3 +218,19 @@ def test_half_a_file_is_scored_as_far_as_it_goes(localizer, tmp_path):
 def test_a_device_that_is_not_there_is_refused(device):
     with pytest.raises(DeepLocError, match="--device cpu"):
         load_localizer("tiny", device=device)
+
+
+def test_the_growing_curve_changes_nothing_in_the_report(localizer, short, report):
+    grown = np.full((2, 75), np.nan, np.float32)
+
+    def preview(start, total, errors):
+        assert total == 75
+        for row, stream in zip(grown, ("visual", "audio"), strict=True):
+            row[start : start + len(errors[stream])] = errors[stream]
+
+    found = localizer(short, preview=preview)
+    for one, other in zip(found.scores, report.scores, strict=True):
+        np.testing.assert_array_equal(one.values, other.values)
+    told = ~np.isnan(grown[0])
+    assert told[:30].all()  # every step but those of the last windows
+    np.testing.assert_allclose(grown[0][told], report.scores[0].values[told] / 2, rtol=1e-6)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,9 +28,9 @@ from deeploc.models.rt_deeploc import RTDeepLoc
 from deeploc.scores import FrameScores, Stream
 from train.baselines import CHANCE, ERROR, Method, chance
 from train.compare import Contender, compare
-from train.data import Sample, load_cache
+from train.data import load_cache
 from train.discovery import ClipSet
-from train.evidence import measure_samples, set_statistics
+from train.evidence import ByFile, measure_samples, set_statistics
 from train.pictures import write_ablation
 from train.tables import ablation_markdown
 from train.train_fdn import NOT_LEARNING, learn, parse
@@ -111,11 +111,10 @@ def bench(args: argparse.Namespace) -> Bench:
 
 
 def contenders(
-    shared: Bench, samples: list[Sample], evidence: Sequence[Evidence], args: argparse.Namespace
+    shared: Bench, evidence: Mapping[str, Evidence], args: argparse.Namespace
 ) -> Iterator[Contender]:
     """Every row with the scores of each of its seeds, the untrained ones first."""
-    files = [sample.annotation.file for sample in samples]
-    error = {file: errors(item) for file, item in zip(files, evidence, strict=True)}
+    error = {file: errors(item) for file, item in evidence.items()}
     yield Contender(UNTRAINED, ERROR, "", [Method(error)])
     yield Contender(UNTRAINED, CHANCE, "", [Method(chance(error))])
     asked = {(setting, name) for setting in args.settings for name in args.rows} | {REFERENCE}
@@ -133,9 +132,7 @@ def contenders(
             told = parse([str(args.cache), str(args.run), *own])
             print(f"{setting}, {row.name}, seed {seed}", flush=True)
             model = shared.network(told)
-            scores = {
-                file: discover(model, item) for file, item in zip(files, evidence, strict=True)
-            }
+            scores = {file: discover(model, item) for file, item in evidence.items()}
             if setting == "clip" and not told.mtlr:
                 scores = {file: one_score(streams) for file, streams in scores.items()}
             methods.append(Method(scores))
@@ -160,9 +157,9 @@ def main(arguments: list[str] | None = None) -> None:
     samples = load_cache(cache, args.split)
     folder = args.test_evidence or (cache / "evidence" if args.test_cache else args.evidence)
     raw = measure_samples(args.run / "mae", samples, folder, args.workers)
-    evidence = raw.standardised(shared.model)
+    evidence = ByFile.of(samples, raw.standardised(shared.model))
     drawn, draws = draw(samples, args.resamples)
-    rows = compare(samples, contenders(shared, samples, evidence, args), draws, REFERENCE)
+    rows = compare(samples, contenders(shared, evidence, args), draws, REFERENCE)
     result = {
         "protocol": {
             **protocol(samples, f"{drawn} and seeds", args.resamples),

@@ -7,7 +7,7 @@ It knows neither the truth nor a metric.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,31 +33,24 @@ class Method:
 
 
 def all_methods(
-    model: RTDeepLoc, clips: Iterable[tuple[str, Evidence]], beside: Mapping[str, Path]
+    model: RTDeepLoc, evidence: Mapping[str, Evidence], beside: Mapping[str, Path]
 ) -> dict[str, Method]:
-    """Methods by name. `clips`: files with their evidence, gone through once, of which only scores
-    are kept; `beside`: checkpoint folders by name.
+    """Methods by name. `evidence` by file; `beside`: checkpoint folders by name.
 
     Raises `ValueError` for one of `beside` that stands on another autoencoder.
     """
-    models = {CHECKPOINT: model}
-    for name, folder in beside.items():
-        models[name], _ = load_checkpoint(folder)
-        if not _same_autoencoder(model, models[name]):
-            raise ValueError(f"{folder} stands on another autoencoder: evaluate it by itself")
-    found: dict[str, dict[str, dict[Stream, FrameScores]]] = {name: {} for name in models}
-    surprise = {}
-    for file, item in clips:
-        surprise[file] = errors(item)
-        for name, each in models.items():
-            found[name][file] = discover(each, item)
-    methods = {name: Method(found[name], models[name].calibration.thresholds) for name in models}
-    return {
-        CHECKPOINT: methods.pop(CHECKPOINT),
-        ERROR: Method(surprise),
-        CHANCE: Method(chance(found[CHECKPOINT])),
-        **methods,
+    found = _found(model, evidence)
+    methods = {
+        CHECKPOINT: Method(found, model.calibration.thresholds),
+        ERROR: Method({file: errors(item) for file, item in evidence.items()}),
+        CHANCE: Method(chance(found)),
     }
+    for name, folder in beside.items():
+        other, _ = load_checkpoint(folder)
+        if not _same_autoencoder(model, other):
+            raise ValueError(f"{folder} stands on another autoencoder: evaluate it by itself")
+        methods[name] = Method(_found(other, evidence), other.calibration.thresholds)
+    return methods
 
 
 def chance(like: Scores) -> Scores:
@@ -72,6 +65,10 @@ def chance(like: Scores) -> Scores:
 def _noise(like: FrameScores, rng: np.random.Generator) -> FrameScores:
     values = np.where(like.scored, rng.random(like.grid.n_frames), np.nan)
     return FrameScores(like.grid, like.stream, "forgery", values.astype(np.float32))
+
+
+def _found(model: RTDeepLoc, evidence: Mapping[str, Evidence]) -> Scores:
+    return {file: discover(model, item) for file, item in evidence.items()}
 
 
 def _same_autoencoder(model: RTDeepLoc, other: RTDeepLoc) -> bool:

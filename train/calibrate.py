@@ -30,13 +30,14 @@ def calibrate(model: RTDeepLoc, authentic: Sequence[Evidence]) -> Calibration:
     """
     rng = np.random.default_rng(0)
     limit = max(1, SAMPLED // len(authentic))
-    sampled: dict[str, list[np.ndarray]] = {name: [] for name in (*STREAMS, "cell")}
+    sampled: dict[str, list[np.ndarray]] = {name: [] for name in (*STREAMS, "cell", "row")}
     wholes: dict[str, list[float]] = {stream: [] for stream in STREAMS}
     for evidence in authentic:
         curves: dict[str, np.ndarray] = {
             stream: curve.values for stream, curve in errors(evidence).items()
         }
-        for name, values in (curves | {"cell": evidence.face_error.ravel()}).items():
+        curves |= {"cell": evidence.face_error.ravel(), "row": evidence.sound_error.ravel()}
+        for name, values in curves.items():
             sampled[name].append(values if len(values) <= limit else rng.choice(values, limit))
         for stream, curve in discover(model, evidence).items():
             score = clip_score(curve)

@@ -26,12 +26,6 @@ class CodedFaces:
     data: np.ndarray
     ends: np.ndarray
 
-    @classmethod
-    def of(cls, faces: np.ndarray) -> CodedFaces:
-        """Faces `(T, H, W, 3) uint8`, T and sides at least 1."""
-        coded = [_encoded(face) for face in faces]
-        return cls(np.frombuffer(b"".join(coded), np.uint8), np.cumsum([len(one) for one in coded]))
-
     @property
     def shape(self) -> tuple[int, int, int, int]:
         height, width, channels = self[0].shape
@@ -58,6 +52,15 @@ class CodedFaces:
     def _decoded(self, t: int) -> np.ndarray:
         start = int(self.ends[t - 1]) if t else 0
         return np.asarray(Image.open(io.BytesIO(self.data[start : int(self.ends[t])])))
+
+
+def coded(faces: np.ndarray) -> dict[str, np.ndarray]:
+    """The arrays that keep `faces (T, H, W, 3) uint8` in a file; without any pixels, themselves."""
+    if not faces.size:
+        return {"faces": faces}
+    files = [_encoded(face) for face in faces]
+    ends = np.cumsum([len(file) for file in files])
+    return {"faces_webp": np.frombuffer(b"".join(files), np.uint8), "faces_ends": ends}
 
 
 def _encoded(face: np.ndarray) -> bytes:

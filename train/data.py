@@ -21,9 +21,10 @@ from torch.utils.data import Dataset
 
 from deeploc.annotations import ClipAnnotation, read_annotations
 from deeploc.sound import MEL_PER_STEP
-from train.coded_faces import CodedFaces
+from train.coded_faces import CodedFaces, coded
 
 METADATA = "metadata.json"
+SPEECH_SUFFIXES = {".flac", ".wav", ".mp3", ".m4a", ".ogg"}
 PATIENCE = 1000
 
 
@@ -31,8 +32,9 @@ PATIENCE = 1000
 class ClipTensors:
     """What the model needs of one clip of T steps.
 
-    `faces (T, H, W, 3) uint8` (zeros where unseen), `mel (4T, 90) float32` as `log_mel` gives it;
-    `seen`, `heard` are `(T,) bool`. On disk faces are coded losslessly; bare pixels are read too.
+    `faces (T, H, W, 3) uint8` (zeros where unseen; of speech without a picture, no pixels), `mel
+    (4T, 90) float32` as `log_mel` gives it; `seen`, `heard` are `(T,) bool`. On disk faces are
+    coded losslessly; bare pixels are read too.
     """
 
     faces: np.ndarray | CodedFaces
@@ -43,11 +45,9 @@ class ClipTensors:
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".part.npz")
-        faces = CodedFaces.of(np.asarray(self.faces))
         np.savez(
             partial,
-            faces_webp=faces.data,
-            faces_ends=faces.ends,
+            **coded(np.asarray(self.faces)),
             mel=self.mel.astype(np.float16),
             seen=self.seen,
             heard=self.heard,
@@ -59,11 +59,9 @@ class ClipTensors:
         """The faces stay on disk: of them, only what is looked at is read."""
         with np.load(path) as stored:
             mel = stored["mel"].astype(np.float32)
-            faces: np.ndarray | CodedFaces
             if "faces" in stored:
-                faces = _on_disk(path, "faces")
-            else:
-                faces = CodedFaces(_on_disk(path, "faces_webp"), stored["faces_ends"])
+                return cls(_on_disk(path, "faces"), mel, stored["seen"], stored["heard"])
+            faces = CodedFaces(_on_disk(path, "faces_webp"), stored["faces_ends"])
             return cls(faces, mel, stored["seen"], stored["heard"])
 
     @staticmethod
@@ -86,9 +84,15 @@ class Sample:
     path: Path
 
     @property
+    def spoken(self) -> bool:
+        """Speech without a picture."""
+        return Path(self.annotation.file).suffix.lower() in SPEECH_SUFFIXES
+
+    @property
     def untouched(self) -> bool:
-        """Authentic by its label, and no null forgery (authentic, but re-blended) either."""
-        return not self.annotation.forged and not self.annotation.families
+        """A talking face, authentic by its label, and no null forgery (authentic, but re-blended)
+        either."""
+        return not (self.annotation.forged or self.annotation.families or self.spoken)
 
     @property
     def tensors(self) -> ClipTensors:

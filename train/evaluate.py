@@ -21,7 +21,7 @@ from deeploc.scores import STREAMS
 from train.baselines import CHECKPOINT, ERROR, all_methods
 from train.breakdown import by_family, by_kind, errors_by_family, reliability, seen_families
 from train.data import METADATA, Sample, load_cache
-from train.evidence import Measured, measure_samples
+from train.evidence import ByFile, Measured, measure_samples
 from train.pictures import write_pictures
 from train.tables import markdown
 from train.trials import ALARMS, Trial, draw, prepare, protocol
@@ -35,20 +35,18 @@ def evaluate(
     checkpoint: Path,
     cache: Path,
     samples: list[Sample],
-    raw: Measured,
+    measured: Measured,
     beside: Mapping[str, Path],
     resamples: int = 1000,
 ) -> dict:
     """All numbers with their protocol, as plain data; `beside`: checkpoint folders by name.
-
-    `raw` evidence is read clip by clip, once; of a clip its scores are kept.
 
     Intervals are 95 % percentile bootstraps. Identities are drawn where every clip names its own,
     clips otherwise; every number is computed on the same draws.
     """
     model, info = load_checkpoint(checkpoint)
     files = [sample.annotation.file for sample in samples]
-    evidence = zip(files, raw.standardised(model), strict=True)
+    evidence = ByFile.of(samples, measured.standardised(model))
     methods = all_methods(model, evidence, beside)
     drawn, draws = draw(samples, resamples)
     trials = {
@@ -119,9 +117,9 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     samples = load_cache(args.cache, args.split)
     folder = args.evidence or args.cache / "evidence"
-    raw = measure_samples(args.checkpoint, samples, folder, args.workers)
+    measured = measure_samples(args.checkpoint, samples, folder, args.workers)
     beside = {name: Path(path) for name, path in args.beside}
-    result = evaluate(args.checkpoint, args.cache, samples, raw, beside, args.resamples)
+    result = evaluate(args.checkpoint, args.cache, samples, measured, beside, args.resamples)
     result["protocol"]["split"] = args.split
     plain = json.loads(json.dumps(result), parse_constant=lambda nan: None)
     out = args.out or args.checkpoint

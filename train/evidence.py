@@ -1,7 +1,7 @@
 """The evidence of every clip of a cache under one frozen MAE, measured once and kept on disk.
 
-What is kept is raw: the MAE alone decides it, so checkpoints that differ in their discovery network,
-statistics or calibration share it, and statistics can be taken before anything is standardised. Clips are read when they are asked for: a split need not fit into memory. It knows
+What is kept is raw, so that its statistics over authentic clips can be taken before anything is
+standardised. Clips are read when they are asked for: a split need not fit into memory. It knows
 nothing about labels beyond authentic or forged.
 """
 
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,15 +19,17 @@ from typing import overload
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from torch import Tensor
 
-from deeploc.checkpoints import load_checkpoint
+from deeploc.checkpoints import CONFIG, WEIGHTS, load_checkpoint
 from deeploc.measure import Evidence, measure
 from deeploc.models.rt_deeploc import RTDeepLoc
 from train.data import Sample, cached_path
 from train.ranks import Ranks, alone
 
 MIN_SPREAD = 0.05
+KEPT = ("visual", "audio", "mel")
 
 _models: dict[Path, RTDeepLoc] = {}
 
@@ -50,13 +52,13 @@ class Scale:
         return Evidence(
             (raw.visual - self.face_mean) / self.face_std,
             (raw.audio - self.sound_mean) / self.sound_std,
+            raw.mel,
         )
 
 
 @dataclass(frozen=True)
 class Measured(Sequence[Evidence]):
-    """Evidence of clips as a sequence that lies on disk: each is read whenever it is asked for,
-    raw without a `scale`."""
+    """Evidence of clips as a sequence that lies on disk: each is read whenever it is asked for."""
 
     paths: Sequence[Path]
     scale: Scale | None = None
@@ -72,17 +74,49 @@ class Measured(Sequence[Evidence]):
         if isinstance(index, slice):
             return Measured(self.paths[index], self.scale)
         with np.load(self.paths[index]) as stored:
-            raw = Evidence(stored["visual"].astype(np.float32), stored["audio"].astype(np.float32))
+            raw = Evidence(*(stored[name].astype(np.float32) for name in KEPT))
         return self.scale.standardised(raw) if self.scale else raw
 
     def standardised(self, model: RTDeepLoc) -> Measured:
-        """The same clips under the model's statistics."""
+        """The same clips under the statistics that `set_statistics` put into the model."""
         return Measured(self.paths, Scale.of(model))
 
     def untouched(self, samples: Sequence[Sample]) -> Measured:
         """Those of the clips, which are `samples`, that define "authentic"."""
         pairs = zip(samples, self.paths, strict=True)
         return Measured([path for sample, path in pairs if sample.untouched], self.scale)
+
+
+@dataclass(frozen=True)
+class ByFile(Mapping[str, Evidence]):
+    """Evidence by the clip's name, read anew whenever it is asked for."""
+
+    places: Mapping[str, int]
+    measured: Measured
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample], measured: Measured) -> ByFile:
+        return cls({sample.annotation.file: i for i, sample in enumerate(samples)}, measured)
+
+    def __getitem__(self, file: str) -> Evidence:
+        return self.measured[self.places[file]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+def autoencoder_digest(checkpoint: Path) -> str:
+    """Of all in a checkpoint that raw evidence depends on: the MAE's sizes, and its weights in half
+    precision, for `RUN/model` is saved so and `RUN/mae` is not."""
+    sizes = json.loads((checkpoint / CONFIG).read_text())["mae"]
+    digest = hashlib.sha256(json.dumps(sizes, sort_keys=True).encode())
+    with safe_open(checkpoint / WEIGHTS, "pt") as stored:
+        for name in sorted(name for name in stored.keys() if name.startswith("mae.")):  # noqa: SIM118
+            digest.update(name.encode() + stored.get_tensor(name).half().numpy().tobytes())
+    return digest.hexdigest()[:12]
 
 
 def measure_samples(
@@ -92,14 +126,14 @@ def measure_samples(
     workers: int = 1,
     ranks: Ranks | None = None,
 ) -> Measured:
-    """Raw evidence of each sample, whatever statistics the checkpoint has.
+    """Raw evidence of each sample by the checkpoint's MAE.
 
-    Measured clips are kept under `folder`, by the MAE's `fingerprint`. Ranks divide the work.
+    Measured clips are kept under `folder`, by the digest of the MAE: checkpoints that differ in
+    anything else measure nothing anew. Ranks divide the work.
     """
     ranks = ranks or alone()
-    model, _ = load_checkpoint(checkpoint)
-    home = folder / fingerprint(model)
-    work = partial(_measure, checkpoint=checkpoint, folder=home, device=ranks.device)
+    digest = autoencoder_digest(checkpoint)
+    work = partial(_measure, checkpoint=checkpoint, folder=folder / digest, device=ranks.device)
     own = ranks.own(samples)
     bar = partial(ranks.bar, total=len(own), unit="clip")
     if workers == 1:
@@ -111,28 +145,7 @@ def measure_samples(
             for _ in bar(pool.map(work, own, chunksize=8)):
                 pass
     ranks.wait()
-    paths = [cached_path(home, sample.annotation.file) for sample in samples]
-    return Measured(paths)
-
-
-def fingerprint(model: RTDeepLoc) -> str:
-    """What decides raw evidence: the MAE's sizes and its weights, as `_raw` rounds them."""
-    digest = hashlib.sha256(json.dumps(asdict(model.mae.config), sort_keys=True).encode())
-    for name, values in sorted(model.mae.state_dict().items()):
-        digest.update(f"{name} {tuple(values.shape)}".encode())
-        digest.update(values.half().cpu().numpy().tobytes())
-    return digest.hexdigest()[:12]
-
-
-def _raw(model: RTDeepLoc) -> RTDeepLoc:
-    """The model without statistics, its weights rounded as a finished checkpoint stores them: so a
-    run's MAE and the model that came of it measure the same."""
-    for mean in (model.face_mean, model.sound_mean):
-        mean.zero_()
-    for spread in (model.face_std, model.sound_std):
-        spread.fill_(1)
-    model.mae.half().float()
-    return model
+    return Measured([cached_path(folder / digest, sample.annotation.file) for sample in samples])
 
 
 def _measure(sample: Sample, checkpoint: Path, folder: Path, device: torch.device) -> None:
@@ -140,16 +153,12 @@ def _measure(sample: Sample, checkpoint: Path, folder: Path, device: torch.devic
     if path.exists():
         return
     if folder not in _models:
-        _models[folder] = _raw(load_checkpoint(checkpoint)[0]).to(device)
+        _models[folder] = unscaled(load_checkpoint(checkpoint)[0]).to(device)
     clip = sample.tensors
     found = measure(_models[folder], clip.stream(), clip.mel, clip.heard)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial_path = path.with_name(path.name + ".part.npz")
-    np.savez(
-        partial_path,
-        visual=found.visual.astype(np.float16),
-        audio=found.audio.astype(np.float16),
-    )
+    np.savez(partial_path, **{name: getattr(found, name).astype(np.float16) for name in KEPT})
     partial_path.rename(path)
 
 
@@ -185,3 +194,13 @@ def set_statistics(
         mean, spread = moments.over(ranks)
         getattr(model, f"{name}_mean").copy_(mean)
         getattr(model, f"{name}_std").copy_(spread.clamp(min=MIN_SPREAD))
+
+
+def unscaled(model: RTDeepLoc) -> RTDeepLoc:
+    """The model without statistics, whose evidence is raw, its MAE in half precision as the digest
+    has it: so it doesn't matter whether `RUN/mae` or `RUN/model` measured a clip first."""
+    model.mae.half().float()
+    for name in ("face", "sound"):
+        getattr(model, f"{name}_mean").zero_()
+        getattr(model, f"{name}_std").fill_(1)
+    return model

@@ -13,6 +13,7 @@ import numpy as np
 
 from deeploc.decode import opened, source_frames
 from deeploc.media import AUDIO_RATE_HZ, VIDEO_RATE_HZ, open_clip
+from train.forge_chunk import STEP_SAMPLES, heard
 
 BLOCK_SAMPLES = 160  # 10 ms
 SILENT_DB = -50.0
@@ -51,17 +52,25 @@ class Nuisances:
 
 
 def measure_file(path: Path) -> Nuisances:
-    """Reads packets, pictures and sound of one file. Raises `DeepLocError` for unreadable files."""
-    sound = open_clip(path)
-    n_steps = sound.grid.n_frames
+    """Reads packets, pictures and sound of one file, or sound alone. Raises `DeepLocError` for
+    unreadable files."""
     packets = _packets(path)
-    pictures = np.array([_picture(frame.frame) for frame in source_frames(path, 0.0)])
-    clip, steps = _of_pictures(pictures, packets["video"], n_steps)
-    clip["visual width"], clip["visual height"] = sound.info.width, sound.info.height
-    clip["visual frame rate"] = sound.info.fps
-    if sound.audio is not None and "audio" in packets:
-        heard, by_step = _of_sound(sound.audio, packets["audio"], n_steps)
-        clip |= heard
+    clip: dict[str, float] = {}
+    steps: dict[str, np.ndarray] = {}
+    if "video" in packets:
+        opened_clip = open_clip(path)
+        audio, n_steps = opened_clip.audio, opened_clip.grid.n_frames
+        pictures = np.array([_picture(frame.frame) for frame in source_frames(path, 0.0)])
+        clip, steps = _of_pictures(pictures, packets["video"], n_steps)
+        clip["visual width"] = opened_clip.info.width
+        clip["visual height"] = opened_clip.info.height
+        clip["visual frame rate"] = opened_clip.info.fps
+    else:
+        audio = heard(path)
+        n_steps = len(audio) // STEP_SAMPLES
+    if audio is not None and "audio" in packets:
+        of_clip, by_step = _of_sound(audio, packets["audio"], n_steps)
+        clip |= of_clip
         steps |= by_step
     seconds = n_steps / VIDEO_RATE_HZ
     place = (np.arange(n_steps) + 0.5) / n_steps

@@ -21,6 +21,7 @@ export class Clock {
         this.abort = new AbortController();
         this.wanted = null;
         if (this.exact) this.listen();
+        else video.addEventListener("play", () => this.follow(), { signal: this.abort.signal });
         for (const name of ["timeupdate", "pause", "seeking", "seeked", "loadeddata"]) {
             video.addEventListener(name, () => this.fallback(), { signal: this.abort.signal });
         }
@@ -35,15 +36,25 @@ export class Clock {
     listen() {
         if (this.abort.signal.aborted) return;
         this.video.requestVideoFrameCallback((_, { mediaTime }) => {
-            this.show(nearest(this.pts, mediaTime));
-            this.verify();
+            const late = this.wanted !== null && this.video.seeking; // a frame from before the seek
+            if (!late) {
+                this.show(nearest(this.pts, mediaTime));
+                this.verify();
+            }
             this.listen();
         });
     }
 
+    // Without frame callbacks a playing video is asked once a picture of the display.
+    follow() {
+        if (this.abort.signal.aborted || this.video.paused) return;
+        this.show(this.frameAt(this.video.currentTime));
+        requestAnimationFrame(() => this.follow());
+    }
+
     // Without frame callbacks, and while a seek is under way, currentTime is the best there is.
     fallback() {
-        if (this.exact && !this.video.paused) return;
+        if (this.exact && (!this.video.paused || this.wanted !== null)) return;
         this.show(this.frameAt(this.video.currentTime));
     }
 

@@ -1,6 +1,7 @@
 // Buttons under the video: play, step, speed, sound, heat.
 
 import { clockText, make } from "./dom.js";
+import { SPEEDS } from "./playback.js";
 
 export function transport(clock, heat) {
     const { video } = clock;
@@ -10,12 +11,14 @@ export function transport(clock, heat) {
         play.setAttribute("aria-label", video.paused ? "Play" : "Pause");
     };
     for (const name of ["play", "pause", "ended"]) video.addEventListener(name, refresh);
-    const readout = make("output", { class: "dl-readout" });
+    const readout = make("output", { class: "dl-readout", "aria-live": "off",
+        title: clock.exact ? null : "This browser does not say which frame it shows: it may be the one before or after" });
     clock.onTick((time, frame) => {
-        readout.textContent = `${clockText(time)} / ${clockText(clock.duration)} · frame ${frame}${clock.exact ? "" : " ±1"}`;
+        readout.textContent = `${clockText(time)} / ${clockText(clock.duration)} · frame ${frame}${clock.exact ? "" : " (±1 frame)"}`;
     });
     const speed = make("select", { "aria-label": "Speed", onchange: () => { video.playbackRate = Number(speed.value); } },
-        ...[0.1, 0.25, 0.5, 1, 2].map((rate) => make("option", { value: rate, text: `${rate}×`, selected: rate === 1 })));
+        ...SPEEDS.map((rate) => make("option", { value: rate, text: `${rate}×`, selected: rate === 1 })));
+    video.addEventListener("ratechange", () => { speed.value = String(video.playbackRate); });
     const mute = make("button", { type: "button", text: "Sound on", "aria-pressed": "false", onclick: () => {
         video.muted = !video.muted;
         mute.textContent = video.muted ? "Sound off" : "Sound on";

@@ -3,46 +3,58 @@
 import { Chart, loadPlotly } from "./chart.js";
 import { Clock } from "./clock.js";
 import { make } from "./dom.js";
+import { buildEdit } from "./edit.js";
+import { buildEvidence } from "./evidence.js";
 import { Heat } from "./heat.js";
 import { bindKeys } from "./keys.js";
-import { Lanes } from "./lanes.js";
+import { Live } from "./live.js";
+import { gestures } from "./gestures.js";
+import { Overview } from "./overview.js";
+import { reportMenu } from "./reports.js";
 import { TimeScale } from "./scale.js";
 import { Stack } from "./stack.js";
-import { intervalTable } from "./table.js";
 import { transport } from "./transport.js";
 import { verdictStrip } from "./verdict.js";
 
+const SHEETS = ["viewer.css", "evidence.css", "edit.css", "phone.css"];
 
-export function mount(root, { plotly, fileUrl }) {
-    const style = make("link", { rel: "stylesheet", href: new URL("viewer.css", import.meta.url).href });
-    const ready = new Promise((resolve) => { style.onload = style.onerror = resolve; });
-    document.head.append(style);
+// server: the functions of the page's component that write and read files, where it has any;
+// formats, downloads: the [key, label] of those that it writes of an annotation and of the report. chooseFace(number): scores another face of the clip.
+export function mount(root, { plotly, fileUrl, ...options }) {
+    const ready = Promise.all(SHEETS.map((name) => new Promise((resolve) => {
+        document.head.append(make("link", { rel: "stylesheet", href: new URL(name, import.meta.url).href, onload: resolve, onerror: resolve }));
+    })));
     let shown = null, latest = 0;
     root.tabIndex = -1; // a click anywhere in the viewer gives it the keys
-    bindKeys(root, () => shown?.clock);
-    const draw = () => { shown?.chart.draw(); shown?.lanes.draw(); };
+    bindKeys(root, () => shown);
+    const draw = eachFrame(() => { shown?.chart.draw(); shown?.lanes.draw(); shown?.overview.draw(); });
     new ResizeObserver(() => shown?.scale.resize(shown.stack.element.clientWidth)).observe(root);
     new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 
     async function show(payload) {
         const own = ++latest;
         const drawn = payload ? await Promise.all([loadPlotly(plotly), ready]) : null;
-        if (own !== latest) return;
+        if (own !== latest) return null;
         shown?.clock.video.pause();
         shown?.clock.close();
+        shown?.evidence.close();
+        shown?.live.close();
         shown = null;
         root.replaceChildren();
-        if (!payload) return;
-        shown = build(root, payload, drawn[0], fileUrl(payload.video));
+        if (!payload) return null;
+        shown = build(root, payload, drawn[0], fileUrl(payload.video), {
+            ...options, fileUrl, inspectionUrl: payload.inspection && fileUrl(payload.inspection) });
         shown.scale.onChange(draw);
         shown.scale.resize(shown.stack.element.clientWidth);
         draw();
         shown.clock.show(0);
+        if (document.activeElement === document.body) root.focus({ preventScroll: true });  // what was focused is gone
+        return shown;
     }
     return { show };
 }
 
-function build(root, payload, plotly, url) {
+function build(root, payload, plotly, url, options) {
     const { media, scores } = payload.report;
     const video = make("video", { src: url, playsinline: true, preload: "auto", "aria-label": media.name });
     const rate = scores[0]?.rate_hz ?? 25;
@@ -50,26 +62,51 @@ function build(root, payload, plotly, url) {
     const scale = new TimeScale(media.duration_s);
     const heat = payload.heat && new Heat(payload.heat, media, rate);
     const chart = new Chart(plotly, payload, scale);
-    const lanes = new Lanes(payload, scale, (time) => clock.seek(time));
-    const stack = new Stack(clock, scale, chart, lanes, payload);
-    clock.onTick((time) => { stack.move(time); heat?.draw(time); chart.read(time); });
+    const evidence = buildEvidence(payload, chart, rate, options);
+    const edit = buildEdit(root, payload, clock, scale, chart, options);
+    const stack = new Stack(clock, scale, chart, edit.lanes, edit.review);
+    const overview = new Overview(payload, scale, clock, edit.review);
+    gestures(stack.element, scale);
+    const live = new Live(() => edit.review.blind ? [] : edit.review.predicted);
+    clock.onTick((time, frame) => {
+        live.tick(time);
+        if (!video.paused) scale.follow(time);
+        overview.move(time);
+        const middle = clock.middle(frame);
+        stack.move(time);
+        heat?.draw(middle);
+        chart.read(middle);
+        evidence.show(middle);
+    });
     video.addEventListener("click", () => clock.toggle());
     const failed = make("p", { class: "dl-unplayable", role: "status", hidden: true,
         text: "This browser can't play the clip. The curves and intervals below still hold." });
     video.addEventListener("error", () => { failed.hidden = false; });
-    const stage = make("div", { class: "dl-stage", style: `--ratio:${media.width / media.height}` }, video, heat ? heat.element : null, failed);
-    root.append(verdictStrip(payload),
+    const stage = make("div", { class: "dl-stage", style: `--ratio:${media.width / media.height}` }, video, heat ? heat.element : null,
+        evidence.faces?.overlay ?? null, failed);
+    const verdict = verdictStrip(payload);
+    verdict.querySelector(".dl-model").append(reportMenu(payload, options, (text) => edit.review.say(text)) ?? "");
+    root.append(verdict, live.element,
         make("div", { class: "dl-top" },
-            make("section", { class: "dl-video", "aria-label": "Video" }, make("div", { class: "dl-screen" }, stage), transport(clock, heat)),
-            intervalTable(payload, clock)),
-        make("section", { class: "dl-curves", "aria-label": "Curves" }, stack.element, hint()));
-    return { clock, scale, chart, lanes, stack };
+            make("section", { class: "dl-video", "aria-label": "Video" }, make("div", { class: "dl-screen" }, stage), transport(clock, heat),
+                evidence.faces?.list ?? null),
+            make("div", { class: "dl-side" }, edit.editor.element, edit.comparison.element)),
+        evidence.inspector.element,
+        make("section", { class: "dl-curves", "aria-label": "Curves and lanes" }, evidence.toggles, overview.element, stack.element, edit.tools, hint()),
+        edit.table.element);
+    return { ...edit, chart, stack, evidence, live, overview };
+}
+
+// However often it is called, it acts once a picture of the display.
+function eachFrame(action) {
+    let asked = 0;
+    return () => { asked ||= requestAnimationFrame(() => { asked = 0; action(); }); };
 }
 
 function hint() {
     const key = (text) => make("kbd", { text });
-    return make("p", { class: "dl-hint" }, "Click to go there, drag to zoom, double click for the whole clip. Keys: ", key("Space"),
-        " play, ", key("←"), key("→"), " one second, ", key(","), key("."), " one frame.");
+    return make("p", { class: "dl-hint" }, "Click to go there, drag to zoom, double click for the whole clip; Ctrl and wheel, or two fingers, zoom too. Keys: ", key("Space"),
+        " play, ", key("←"), key("→"), " one second, ", key(","), key("."), " one frame, ", key("?"), " all keys.");
 }
 
 function evenly({ fps, duration_s: duration }) {

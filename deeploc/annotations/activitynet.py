@@ -15,7 +15,9 @@ Any other label leaves the stream open: its segments are in `fused` alone.
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 from deeploc.annotations.clip import (
@@ -24,15 +26,13 @@ from deeploc.annotations.clip import (
     to_seconds,
     to_segment,
     to_split,
+    told_apart,
 )
+from deeploc.annotations.label import AUTHENTIC, WORDS
 from deeploc.scores import Stream
 from deeploc.timeline import Segment, Timeline
 
-WORDS: dict[Stream, set[str]] = {
-    "visual": {"visual", "video", "picture", "face", "lip"},
-    "audio": {"audio", "sound", "voice", "speech"},
-}
-AUTHENTIC = {"real", "authentic", "genuine", "original", "pristine"}
+SUBSETS = {"train": "training", "dev": "validation", "test": "testing"}
 FORGED = {"fake", "forged", "forgery", "modified", "manipulated", "tampered"}
 
 
@@ -62,3 +62,16 @@ def _streams(label: str, unnamed: Stream) -> list[Stream]:
             raise ValueError(f"the label '{label}' says both authentic and forged")
         return []
     return [stream for stream, own in WORDS.items() if words & own] or [unnamed]
+
+
+def write_activitynet(clip: ClipAnnotation, path: Path) -> None:
+    """Writes one clip in the layout of ActivityNet 1.3, its id the file's name without suffix."""
+    spans = [
+        {"segment": [part.start, part.end], "label": stream}
+        for stream, part in told_apart(clip.segments)
+    ]
+    entry = {"file": clip.file, "duration": clip.duration_s, "annotations": spans}
+    if clip.split:
+        entry["subset"] = SUBSETS[clip.split]
+    content = {"version": "VERSION 1.3", "database": {Path(clip.file).stem: entry}}
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -14,10 +14,13 @@ no duration: a clip lasts `video_frames` / 25.
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 from deeploc.annotations.clip import (
+    DATASET_RATE_HZ,
     ClipAnnotation,
     by_stream,
     file_of,
@@ -25,6 +28,7 @@ from deeploc.annotations.clip import (
     to_split,
     to_timeline,
 )
+from deeploc.media import AUDIO_RATE_HZ
 from deeploc.scores import Stream
 from deeploc.timeline import Timeline
 
@@ -63,3 +67,28 @@ def _segments(row: dict, forged: tuple[Stream, ...]) -> dict[Stream, Timeline]:
     if any(own.values()):
         return own
     return dict.fromkeys(forged, to_timeline(row.get("fake_segments")))
+
+
+def write_avdeepfake1m(clip: ClipAnnotation, path: Path) -> None:
+    """Writes the metadata of one clip, a list of one row. Where no stream is named, both
+    count as forged."""
+    named = any(clip.segments[stream] for stream in MODELS)
+    spans = {
+        stream: [[part.start, part.end] for part in clip.segments[stream if named else "fused"]]
+        for stream in (*MODELS, "fused")
+    }
+    forged = tuple(stream for stream in MODELS if spans[stream])
+    row = {
+        "file": clip.file,
+        "original": clip.original,
+        "split": {"dev": "val"}.get(clip.split or "", clip.split),
+        "modify_type": next(kind for kind, own in MODIFY_TYPES.items() if own == forged),
+        "audio_model": clip.families.get("audio"),
+        "video_model": clip.families.get("visual"),
+        "fake_segments": spans["fused"],
+        "visual_fake_segments": spans["visual"],
+        "audio_fake_segments": spans["audio"],
+        "video_frames": round((clip.duration_s or 0) * DATASET_RATE_HZ),
+        "audio_frames": round((clip.duration_s or 0) * AUDIO_RATE_HZ),
+    }
+    path.write_text(json.dumps([row], ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -6,12 +6,12 @@ The readers raise `ValueError` with the reason; `read.py` adds file and row. Kno
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from deeploc.scores import STREAMS, Stream
-from deeploc.timeline import Segment, Timeline
+from deeploc.timeline import SLACK, Segment, Timeline
 
 DATASET_RATE_HZ = 25  # LAV-DF and AV-Deepfake1M count frames / 25, whatever the container says
 
@@ -59,6 +59,32 @@ def by_stream(segments: Mapping[Stream, Timeline]) -> dict[Stream, Timeline]:
     everything = Timeline.of(segment for timeline in segments.values() for segment in timeline)
     visual, audio = (segments.get(stream, Timeline()) for stream in STREAMS[:2])
     return {"visual": visual, "audio": audio, "fused": everything}
+
+
+def told_apart(segments: Mapping[Stream, Timeline]) -> list[tuple[Stream, Segment]]:
+    """Every forged segment once, in order of time: what is forged in picture and sound at once is
+    `fused`, and so are the parts of `fused` that neither of them explains."""
+    visual, audio = (set(segments.get(stream, ())) for stream in STREAMS[:2])
+    alone = Timeline.of(visual | audio)
+    rest = {part for span in segments.get("fused", ()) for part in _without(span, alone)}
+    parts: list[tuple[Stream, set[Segment]]] = [
+        ("visual", visual - audio),
+        ("audio", audio - visual),
+        ("fused", visual & audio | rest),
+    ]
+    found = [(stream, part) for stream, own in parts for part in own]
+    return sorted(found, key=lambda item: item[1])
+
+
+def _without(span: Segment, others: Timeline) -> Iterator[Segment]:
+    """The parts of a span that no segment of a timeline covers."""
+    start = span.start
+    for other in others:
+        if start + SLACK < other.start and start < span.end:
+            yield Segment(start, min(other.start, span.end))
+        start = max(start, other.end)
+    if start + SLACK < span.end:
+        yield Segment(start, span.end)
 
 
 def to_timeline(spans: Any) -> Timeline:

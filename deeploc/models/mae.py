@@ -100,6 +100,26 @@ class Reconstruction:
     sound_energy: Tensor
 
 
+class Composite:
+    """What the MAE rebuilt of a batch: every patch from the pass in which it was hidden.
+
+    `faces (B, Lv, S, p, p, 3)`, `sound (B, La, S, f, m)`: normalised values, empty before the
+    first pass.
+    """
+
+    def __init__(self) -> None:
+        self.faces = self.sound = torch.empty(0)
+
+    def take(self, hidden: Tensor, expected: Reconstruction) -> None:
+        """Keeps the patches that `hidden (L,) bool` removed in this pass."""
+        if not len(self.faces):
+            self.faces = torch.zeros_like(expected.faces)
+            self.sound = torch.zeros_like(expected.sound)
+        picture, sound = hidden.split([self.faces.shape[1], self.sound.shape[1]])
+        self.faces[:, picture] = expected.faces[:, picture]
+        self.sound[:, sound] = expected.sound[:, sound]
+
+
 class MAE(nn.Module):
     """Encoder over visible patches of picture and sound together, decoder over all of them."""
 
@@ -148,6 +168,18 @@ class MAE(nn.Module):
         flat = flat.reshape(b, c.slots, c.tubelet, c.mel_per_step, c.mel_rows).mean(3)
         flat = flat.transpose(2, 3).reshape(b, c.audio_patches, c.tubelet)
         return Patches(x, y, detail, flat)
+
+    def views(self, composite: Composite) -> tuple[Tensor, Tensor]:
+        """Back from patches to what people know: `(B, K, face, face, 3) uint8` RGB, and log-mel
+        `(B, 4K, M)`."""
+        c = self.config
+        b, n, p = len(composite.faces), c.cells, c.patch
+        x = composite.faces.reshape(b, c.slots, n, n, c.tubelet, p, p, 3)
+        x = x.permute(0, 1, 4, 2, 5, 3, 6, 7).reshape(b, c.window, c.face, c.face, 3)
+        x = ((x * 0.25 + 0.5) * 255).round_().clamp_(0, 255).to(torch.uint8)
+        y = composite.sound.reshape(b, c.slots, c.mel_rows, c.tubelet, c.mel_per_step, c.mel_patch)
+        y = y.permute(0, 1, 3, 4, 2, 5).reshape(b, c.window * c.mel_per_step, c.mel_bins)
+        return x, y * self.mel_std[: c.mel_bins] + self.mel_mean[: c.mel_bins]
 
     def _detail(self, faces: Tensor) -> Tensor:
         """`(B, K, crop, crop, 3) uint8` -> `(B, Lv, S)`: log energy of the Laplacian of the luma,

@@ -26,12 +26,14 @@ from deeploc.models.fdn import (
     SOUND_ZONES,
     Discovery,
     FDNConfig,
+    mel_input,
     picture_input,
     sound_input,
 )
 from deeploc.models.mae import (
     BANDS,
     MAE,
+    Composite,
     MAEConfig,
     Patches,
     face_energies,
@@ -44,7 +46,7 @@ from deeploc.models.mae import (
 
 KINDS = ("content", "hidden", "cross")
 VALUES = len(KINDS) * len(BANDS)
-FORMAT = "deeploc-2"
+FORMAT = "deeploc-3"
 TINY = MAEConfig(crop=96, width=32, depth=1, heads=2, decoder_width=32, decoder_depth=1)
 
 
@@ -75,7 +77,11 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         self.mae = MAE(config)
         cells, rows = config.cells**2, config.mel_rows
         evidence = FDNConfig(
-            len(FACE_ZONES) * VALUES, len(SOUND_ZONES) * VALUES, values=VALUES, content=len(BANDS)
+            len(FACE_ZONES) * VALUES,
+            len(SOUND_ZONES) * VALUES,
+            values=VALUES,
+            content=len(BANDS),
+            mel_bins=config.mel_bins,
         )
         self.fdn = FDN(replace(evidence, **(fdn or {})))
         self.register_buffer("face_mean", torch.zeros(cells, VALUES))
@@ -92,10 +98,15 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         return model.eval()
 
     def measure(
-        self, faces: Tensor, mel: Tensor, seen: Tensor, heard: Tensor
+        self,
+        faces: Tensor,
+        mel: Tensor,
+        seen: Tensor,
+        heard: Tensor,
+        composite: Composite | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Evidence of B windows: `(B, K, cells, 12)` of the picture, `(B, K, rows, 12)` of the
-        sound.
+        sound. A `composite` is given what the MAE rebuilt on the way.
 
         `faces (B, K, H, W, 3) uint8`, `mel (B, 4K, M + rows)`, `seen`, `heard (B, K) bool`. A patch
         that holds an unseen or unheard step stays hidden throughout, and its steps are NaN.
@@ -117,8 +128,9 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
                 content(patches.sound, patches.sound_detail, sound_energies),
             )
         ]
-        for partitions in (hidden_tubes(c), hidden_streams(c)):
-            kinds.append(self._surprise(patches, partitions.to(absent.device), absent))
+        tubes, streams = (each.to(absent.device) for each in (hidden_tubes(c), hidden_streams(c)))
+        kinds.append(self._surprise(patches, tubes, absent, composite))
+        kinds.append(self._surprise(patches, streams, absent))
         faces_evidence = torch.cat([kind[0] for kind in kinds], dim=-1)
         sound_evidence = torch.cat([kind[1] for kind in kinds], dim=-1)
         return (
@@ -127,7 +139,11 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         )
 
     def _surprise(
-        self, patches: Patches, partitions: Tensor, absent: Tensor
+        self,
+        patches: Patches,
+        partitions: Tensor,
+        absent: Tensor,
+        composite: Composite | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Surprise of every patch in the one partition that hides it."""
         detail, flat = patches.face_detail, patches.sound_detail
@@ -135,6 +151,8 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         in_sound = flat.new_zeros(*flat.shape, len(BANDS))
         for partition in partitions:
             expected = self.mae(patches, partition | absent)
+            if composite is not None:
+                composite.take(partition, expected)
             removed = partition.split([detail.shape[1], flat.shape[1]])
             picture, sound = missed(patches, expected)
             in_picture[:, removed[0]] = (picture - expected.face_energy)[:, removed[0]]
@@ -149,9 +167,13 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         steps = ((steps - mean) / std).masked_fill(absent[:, :, None, None, None], torch.nan)
         return steps.reshape(b, slots * tubelet, -1, values)
 
-    def discover(self, visual: Tensor, audio: Tensor, seen: Tensor, heard: Tensor) -> Discovery:
-        """Forgery logits of whole clips: evidence `(B, T, cells, 12)` and `(B, T, rows, 12)`."""
-        return self.fdn(picture_input(visual, seen), sound_input(audio, heard), seen, heard)
+    def discover(
+        self, visual: Tensor, audio: Tensor, mel: Tensor, seen: Tensor, heard: Tensor
+    ) -> Discovery:
+        """Forgery logits of whole clips: evidence `(B, T, cells, 12)` and `(B, T, rows, 12)`, and
+        log-mel `(B, T, 4, M)`."""
+        picture, sound = picture_input(visual, seen), sound_input(audio, heard)
+        return self.fdn(picture, sound, mel_input(mel, heard), seen, heard)
 
 
 def content(patches: Tensor, detail: Tensor, energies: Callable[[Tensor], Tensor]) -> Tensor:

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from deeploc.calibration import SOME, Calibration
+from deeploc.calibration import SOME, Calibration, heat_scale
 from deeploc.errors import NoFace
 from deeploc.faces.track import FaceTrack
+from deeploc.inspection import inspected
 from deeploc.media import AUDIO_RATE_HZ, MediaInfo, write_clip
-from deeploc.report import FaceEvidence, Localization, ModelInfo, Report, Timing, Unscored
+from deeploc.report import (
+    FaceEvidence,
+    Localization,
+    ModelInfo,
+    Report,
+    SoundEvidence,
+    Timing,
+    Unscored,
+)
 from deeploc.scores import FrameScores
 from deeploc.timeline import FrameGrid, Segment
+from deeploc.windows import Window
 
 SECONDS, WIDTH, HEIGHT = 4, 320, 180
 GRID = FrameGrid(25, SECONDS * 25)
@@ -51,7 +62,8 @@ def _frames(n_frames: int) -> Iterator[np.ndarray]:
 
 
 def canned_report(path: Path | str = "clip.mp4", n_faces: int = 1, face: int | None = None):
-    """Four seconds with one forged interval in the picture; the last 0.4 s have no face."""
+    """Four seconds with one forged interval in the picture; the last 0.4 s have no face, the first
+    0.2 s no sound."""
     number = face or 1
     return Report(
         media=MediaInfo(Path(path).name, float(SECONDS), 25.0, WIDTH, HEIGHT, True),
@@ -62,12 +74,42 @@ def canned_report(path: Path | str = "clip.mp4", n_faces: int = 1, face: int | N
         timeline=(Localization(FORGED, 0.91, "visual"),),
         proposals=(Localization(FORGED, 0.8, "visual"),),
         scores=tuple(_scores()),
-        unscored=(Unscored(Segment(3.6, 4.0), "no usable face"),),
+        unscored=(
+            Unscored(Segment(3.6, 4.0), "no usable face", "visual"),
+            Unscored(Segment(0, 0.2), "no sound", "audio"),
+        ),
         warnings=(),
         timing=Timing(0.5, {"decode": 0.1, "faces": 0.4}),
         evidence=_evidence(number, n_faces),
         pts_s=np.arange(GRID.n_frames) / 25,
+        sound=_sound(),
     )
+
+
+def _sound() -> SoundEvidence:
+    steps, bins = np.arange(4 * GRID.n_frames)[:, None], np.arange(80)[None]
+    mel = (-8 + 6 * np.cos(bins / 6 + steps / 40)).astype(np.float16)
+    error = np.full((GRID.n_frames, 10), 0.5, np.float32)
+    error[30:50, 6:9], error[:5] = 3.5, np.nan
+    loud = (0.2 + 0.6 * np.abs(np.sin(steps[:, 0] / 30))).astype(np.float16)
+    return SoundEvidence(mel, error, np.stack([-loud, loud], axis=1), mel - 1)
+
+
+def write_inspection(folder: Path, report: Report) -> Path:
+    """An inspection mp4 whose first tile tells the step, in 7 stripes, and the second one not."""
+    heat = report.evidence.heat.reshape(GRID.n_frames, -1)
+    path = folder / f"canned-{report.evidence.track.number}.mp4"
+    bits = np.arange(GRID.n_frames)[:, None] >> np.arange(6, -1, -1) & 1
+    stripes = np.concatenate([bits, np.zeros((GRID.n_frames, 1), int)], axis=1) * 255
+    faces = np.repeat(stripes.astype(np.uint8), 24, axis=1)[:, None, :, None]
+    faces = np.broadcast_to(faces, (GRID.n_frames, 192, 192, 3))
+    known = ~np.isnan(heat[None, :, 0])
+    window = Window(0, faces, np.zeros((4 * GRID.n_frames, 90)), known[0], known[0])
+    with inspected(path, GRID.n_frames, heat_scale(CALIBRATION.error_marks)) as inspection:
+        rebuilt = np.full((1, GRID.n_frames, 96, 96, 3), 200, np.uint8)
+        inspection.add([window], rebuilt, np.zeros((1, 4 * GRID.n_frames, 80)), known, known)
+        inspection.write(heat)
+    return path
 
 
 def _scores() -> Iterator[FrameScores]:
@@ -78,7 +120,8 @@ def _scores() -> Iterator[FrameScores]:
     forgery = (0.12 + 0.1 * wave + 0.78 * bump).astype(np.float32)
     unseen = steps >= 90
     yield FrameScores(GRID, "visual", "error", np.where(unseen, np.nan, error))
-    yield FrameScores(GRID, "audio", "error", (0.7 + wave).astype(np.float32))
+    heard_error = np.where(steps < 5, np.nan, 0.7 + wave).astype(np.float32)
+    yield FrameScores(GRID, "audio", "error", heard_error)
     yield FrameScores(GRID, "fused", "error", error)
     yield FrameScores(GRID, "visual", "forgery", np.where(unseen, np.nan, forgery))
     yield FrameScores(GRID, "audio", "forgery", (0.1 + 0.1 * wave).astype(np.float32))
@@ -91,34 +134,45 @@ def _evidence(number: int, n_faces: int) -> FaceEvidence:
     squares = np.stack([left, left * 0 + 50, left + 80, left * 0 + 130], axis=1).astype(np.float32)
     heat = np.full((GRID.n_frames, 8, 8), 0.6, np.float32)
     heat[30:50, 4:7, 2:6] = 3.5
-    seen = steps < 90
+    seen, shift = steps < 90, np.array([90, 10, 90, 10], np.float32)
     heat[~seen], squares[~seen] = np.nan, np.nan
     tracks = tuple(
-        FaceTrack(index, squares, seen.astype(np.float32), seen) for index in range(1, n_faces + 1)
+        FaceTrack(index, squares + (index - 1) * shift, seen.astype(np.float32), seen)
+        for index in range(1, n_faces + 1)
     )
-    return FaceEvidence(tracks[number - 1], heat, squares, tracks)
+    return FaceEvidence(tracks[number - 1], heat, tracks[number - 1].boxes, tracks)
 
 
 class CannedLocalizer:
     """Walks through the stages and answers with the canned report; some names do other things.
 
-    `noface...`: `NoFace`. `broken...`: an unexpected exception. `two...`: two faces. `slow...`:
-    takes a minute unless it is stopped.
+    `noface...`: `NoFace`. `broken...`: an unexpected exception. `two...`: two faces. `quiet...`:
+    no error stands out. `slow...`: takes a minute unless it is stopped.
     """
 
     def __init__(self, pause_s: float = 0.0) -> None:
         self.pause_s = pause_s
         self.faces: list[int | None] = []
 
-    def __call__(self, path, hook, face=None) -> Report:
+    def __call__(self, path, hook, face=None, inspection=None, preview=None) -> Report:
         name = Path(path).name
         self.faces.append(face)
         for stage in ("decode", "faces", "reconstruct", "discover"):
-            for done in range(600 if name.startswith("slow") else 4):
+            steps = 4 if name.startswith("slow") and stage in ("decode", "faces") else None
+            for done in range(steps or (600 if name.startswith("slow") else 4)):
                 hook(stage, done, 4 if not name.startswith("slow") else 600)
+                if preview and stage == "reconstruct":
+                    preview(25 * (done % 4), 100, {"visual": np.ones(25), "audio": np.ones(25)})
                 time.sleep(0.025 if name.startswith("slow") else self.pause_s)
             if stage == "faces" and name.startswith("noface"):
                 raise NoFace(NO_FACE)
             if stage == "faces" and name.startswith("broken"):
                 raise RuntimeError("tensor of unexpected shape")
-        return canned_report(path, 2 if name.startswith("two") else 1, face)
+        report = canned_report(path, 2 if name.startswith("two") else 1, face)
+        if name.startswith("quiet"):
+            report.evidence.heat[30:50] = 0.6
+            report.sound.error[30:50] = 0.5
+        if inspection is None:
+            return report
+        Path(inspection).mkdir(parents=True, exist_ok=True)
+        return replace(report, inspection=write_inspection(Path(inspection), report))

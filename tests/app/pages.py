@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page
 
 from tests.app.canned import SECONDS
 
+CHROMIUM = Path(os.environ.get("DEEPLOC_CHROMIUM", "/usr/bin/chromium"))
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 FRAME_S = 1 / 25
 CURRENT_TIME = "document.querySelector('.dl-stage video').currentTime"
 
 
 def upload(page: Page, clip: Path, name: str = "clip.mp4") -> None:
     content = {"name": name, "mimeType": "video/mp4", "buffer": clip.read_bytes()}
-    page.set_input_files("#dl-drop input[type=file]", files=[content])
+    page.set_input_files("#dl-drop-file", files=[content])
+    page.get_by_role("button", name="Analyse", exact=True).click()
 
 
 def analysed(page: Page, clip: Path, name: str = "clip.mp4") -> None:
@@ -25,6 +29,7 @@ def analysed(page: Page, clip: Path, name: str = "clip.mp4") -> None:
 
 def click_at(page: Page, seconds: float) -> None:
     """Clicks the first curve where `seconds` are, between its left and right margins."""
+    page.locator(".dl-plot").first.scroll_into_view_if_needed()
     box = page.locator(".dl-plot").first.bounding_box()
     assert box
     x = box["x"] + 44 + seconds / SECONDS * (box["width"] - 44 - 40)

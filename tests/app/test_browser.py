@@ -108,8 +108,8 @@ def test_cancel_stops_and_returns_to_the_start(page, clip):
 
 def test_another_face_can_be_scored(page, clip):
     analysed(page, clip, "two.mp4")
-    page.get_by_label("Face 2").check()
-    expect(page.get_by_label("Face 2")).to_be_checked()
+    page.get_by_role("button", name="Score Face 2").click()
+    expect(page.get_by_role("button", name="Scored: Face 2")).to_be_visible()
     page.wait_for_selector(".dl-plot svg")
 
 

@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 
+from app.choice import Choice
 from app.handlers import Handlers
 from app.runs import Failure, Progress, Stopped, remaining, run
 from app.text import BROKEN, CANCELLED, STAGES
@@ -71,17 +72,17 @@ def test_time_to_go_shrinks_as_stages_pass():
 
 
 def test_the_result_shows_viewer_and_keeps_the_report(handlers, clip):
-    *_, last = handlers.analyse(str(clip), None, None, "visitor")
+    *_, last = handlers.analyse(Choice(str(clip)), None, None, "visitor")
     assert last["viewer"]["video"] == str(clip)
     assert last["viewer"]["truth"] is None
     assert last["result"]["visible"] is True
     assert last["faces"]["visible"] is False
-    assert isinstance(last["report"][0], Report)
+    assert isinstance(last["shown"].report, Report)
 
 
 def test_cancel_while_a_proxy_is_made(handlers, tmp_path):
     path = write_av(tmp_path / "clip.mkv", np.arange(250) / 25)
-    states = handlers.analyse(str(path), None, None, "visitor")
+    states = handlers.analyse(Choice(str(path)), None, None, "visitor")
     while "Preparing" not in next(states)["progress"]:
         pass
     handlers.cancel("visitor")
@@ -91,14 +92,14 @@ def test_cancel_while_a_proxy_is_made(handlers, tmp_path):
 def test_several_faces_offer_a_picker(handlers, clip, tmp_path):
     two = tmp_path / "two.mp4"
     two.write_bytes(clip.read_bytes())
-    *_, last = handlers.analyse(str(two), 2, None, "visitor")
+    *_, last = handlers.analyse(Choice(str(two)), 2, None, "visitor")
     assert last["faces"]["choices"] == [("Face 1", 1), ("Face 2", 2)]
     assert (last["faces"]["value"], last["faces"]["visible"]) == (2, True)
     assert handlers.localizer.faces == [2]
 
 
 def test_a_failure_keeps_the_start_open(handlers):
-    *_, last = handlers.analyse("noface.mp4", None, None, "visitor")
+    *_, last = handlers.analyse(Choice("noface.mp4"), None, None, "visitor")
     assert NO_FACE in last["failure_text"]
     assert last["start"]["visible"] is True
     assert "Traceback" not in last["failure_text"]
@@ -109,7 +110,7 @@ def test_a_clip_that_cannot_be_shown_is_a_calm_failure(handlers, tmp_path, monke
         raise RuntimeError("encoder gone")
 
     monkeypatch.setattr("app.handlers.display_clip", refuse)
-    *_, last = handlers.analyse("clip.mp4", None, None, "visitor")
+    *_, last = handlers.analyse(Choice("clip.mp4"), None, None, "visitor")
     assert BROKEN.split(",")[0] in last["failure_text"]
     assert "encoder gone" in caplog.text
 
@@ -145,9 +146,9 @@ def test_truth_for_another_clip_says_so(clip, tmp_path):
 def test_unreadable_truth_is_a_sentence(clip, tmp_path, handlers):
     table = tmp_path / "notes.csv"
     table.write_text("nothing,of,use\n1,2,3\n")
-    *_, last = handlers.analyse(str(clip), None, str(table), "visitor")
+    *_, last = handlers.analyse(Choice(str(clip)), None, str(table), "visitor")
     assert "no known format" in last["truth_note"]
-    assert handlers.compare(last["report"], str(clip), None)["truth_note"] == ""
+    assert handlers.compare(last["shown"], None)["truth_note"] == ""
 
 
 def test_the_endpoint_returns_schema_1(handlers, clip):

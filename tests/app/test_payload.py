@@ -1,14 +1,25 @@
 import base64
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from app.verdict import headline, scored_shares
-from app.viewer.payload import NO_HEAT, heat_scale, to_payload, truth_spans
+from app.viewer.component import MODULES
+from app.viewer.packing import LOUDNESS, NO_BOX, NOTHING, on_scale, thinning
+from app.viewer.payload import to_payload, truth_spans
 from deeploc.calibration import NONE, NOT_ENOUGH, UNTRAINED, Calibration
+from deeploc.inspection import COLOURS
+from deeploc.report import SoundEvidence
 from deeploc.timeline import Segment, Timeline
 from tests.app.canned import GRID, canned_report
+
+
+def unpacked(text, kind=np.uint8):
+    return np.frombuffer(base64.b64decode(text), kind)
 
 
 def payload(**changes):
@@ -32,7 +43,7 @@ def test_unscored_steps_stay_unscored():
     assert forgery[89] is not None
     assert forgery[90:] == [None] * 10
     cells = np.frombuffer(base64.b64decode(sent["heat"]["cells"]), np.uint8)
-    assert (cells.reshape(GRID.n_frames, 8, 8)[90:] == NO_HEAT).all()
+    assert (cells.reshape(GRID.n_frames, 8, 8)[90:] == NOTHING).all()
     assert sent["heat"]["squares"][90:] == [None] * 10
 
 
@@ -57,7 +68,105 @@ def test_without_evidence_or_calibration():
     assert sent["pts"] == []
     assert sent["headline"]["level"] == 0
     assert "never calibrated" in sent["headline"]["rate"]
-    assert len(heat_scale({})) == 4
+
+
+def test_sound_is_on_its_own_fixed_scales():
+    sound = payload()["sound"]
+    heat = unpacked(sound["heat"]).reshape(GRID.n_frames, 10)
+    assert (heat[:5] == NOTHING).all()
+    assert heat[35, 7] == round(3.5 / 4.4 * 254)
+    assert (sound["scale"], sound["lent"]) == ([0.8, 1.6, 2.2, 4.4], True)
+    mel = sound["mel"]
+    assert (mel["bins"], mel["rate"], mel["range"]) == (80, 100, LOUDNESS)
+    original, rebuilt = (unpacked(mel[name]).reshape(400, 80) for name in ("original", "rebuilt"))
+    assert original[0, 0] == round(10 / 16 * 254)
+    assert (original.astype(int) - rebuilt)[original > 30] == pytest.approx(254 / 16, abs=1)
+
+
+def test_the_waveform_is_whole():
+    wave = payload()["waveform"]
+    low, high = (unpacked(wave[name], np.int8) for name in ("low", "high"))
+    assert (len(low), wave["rate"]) == (400, 100)
+    assert (low == -high).all()
+    assert high.max() == pytest.approx(0.8 * 127, abs=1)
+
+
+def test_boxes_of_every_face_five_times_a_second():
+    tracks = to_payload(canned_report(n_faces=2), "clip.mp4")["tracks"]
+    assert [track["number"] for track in tracks] == [1, 2]
+    assert [(track["first"], track["rate"]) for track in tracks] == [(0, 5), (0, 5)]
+    one, other = (unpacked(track["boxes"], "<i2").reshape(-1, 4) for track in tracks)
+    assert one.shape == (18, 4)  # up to the last step with the face
+    assert one[2].tolist() == [50, 50, 130, 130]
+    assert (other - one == [90, 10, 90, 10]).all()
+
+
+def test_a_face_that_comes_late_and_pauses():
+    track = canned_report().evidence.track
+    boxes = track.boxes.copy()
+    boxes[:20] = boxes[40:50] = np.nan
+    track = replace(track, boxes=boxes, visible=~np.isnan(boxes[:, 0]))
+    late = replace(canned_report().evidence, tracks=(track,))
+    (sent,) = payload(evidence=late)["tracks"]
+    assert sent["first"] == 4
+    assert (unpacked(sent["boxes"], "<i2").reshape(-1, 4)[4:6] == NO_BOX).all()
+
+
+def test_ten_minutes_stay_small():
+    report, times = canned_report(n_faces=3), 150
+    grid = replace(GRID, n_frames=GRID.n_frames * times)
+    rng = np.random.default_rng(0)
+
+    def long(values):
+        return np.tile(values, (times,) + (1,) * (values.ndim - 1))
+
+    sound = {name: long(getattr(report.sound, name)) for name in ("mel", "error", "peaks")}
+    face = report.evidence
+    tracks = tuple(
+        replace(track, boxes=long(track.boxes), visible=long(track.visible))
+        for track in face.tracks
+    )
+    sent = to_payload(
+        replace(
+            report,
+            scores=tuple(
+                replace(item, grid=grid, values=rng.random(grid.n_frames).astype(np.float32))
+                for item in report.scores
+            ),
+            evidence=replace(face, heat=long(face.heat), crops=long(face.crops), tracks=tracks),
+            sound=SoundEvidence(**sound, rebuilt=sound["mel"]),
+            pts_s=np.arange(36_000) / 59.94,
+        ),
+        "clip.mp4",
+    )
+    assert sent["sound"]["mel"]["rate"] == 25
+    assert len(json.dumps(sent, separators=(",", ":"))) < 6_000_000
+
+
+def test_spectrograms_are_thinned_by_their_size():
+    assert thinning(25 * 4 * 80 * 60) == (1, 1)
+    assert thinning(25 * 4 * 80 * 200) == (2, 1)
+    assert thinning(25 * 4 * 80 * 400) == (4, 1)
+    assert thinning(25 * 4 * 80 * 600) == (4, 2)
+
+
+def test_packing_clips_and_keeps_what_is_unknown():
+    values = np.array([-1, 0, 5, 10, 99, np.nan])
+    assert on_scale(values, 0, 10).tolist() == [0, 0, 127, 254, 254, NOTHING]
+
+
+def test_the_page_and_the_inspection_clip_share_their_colours():
+    module = (MODULES / "colours.js").read_text()
+    listed = re.search(r"VIRIDIS = (\[\[.*?\]\])", module).group(1)
+    assert json.loads(listed) == COLOURS.tolist()
+
+
+def test_without_sound_or_reconstruction():
+    sent = payload(sound=None)
+    assert (sent["sound"], sent["waveform"], sent["inspection"]) == (None, None, None)
+    plain = payload(sound=replace(canned_report().sound, rebuilt=None))
+    assert plain["sound"]["mel"]["rebuilt"] is None
+    assert payload(inspection=Path("face.mp4"))["inspection"] == "face.mp4"
 
 
 def test_truth_is_unknown_authentic_or_spans():

@@ -62,3 +62,9 @@ def test_caches_of_bare_pixels_are_still_read(clip, tmp_path):
     new = ClipTensors.load(tmp_path / "new.npz")
     assert isinstance(new.faces, CodedFaces) and np.array_equal(new.faces[:], clip.faces)
     assert np.array_equal(new.mel, old.mel)
+
+
+def test_speech_without_a_picture_has_no_pixels_to_code(clip, tmp_path):
+    speech = ClipTensors(np.zeros((12, 0, 0, 3), np.uint8), clip.mel, ~HERE, HERE)
+    speech.save(tmp_path / "speech.npz")
+    assert ClipTensors.load(tmp_path / "speech.npz").faces.shape == (12, 0, 0, 3)

@@ -7,16 +7,17 @@ from tests.canned import GRID, canned_report, forgery
 
 SCHEMA = {
     "schema": 1,
-    "media": {"name", "duration_s", "fps", "width", "height", "has_audio"},
+    "media": {"name", "duration_s", "fps", "width", "height", "has_audio", "sha256"},
     "model": {"name", "revision", "sha256"},
     "video_score": 0.7124,
     "verdict": "some evidence of forgery",
     "timeline": {"start_s", "end_s", "stream"},
     "proposals": {"start_s", "end_s", "score", "stream"},
     "scores": {"kind", "stream", "rate_hz", "values"},
-    "unscored": {"start_s", "end_s", "reason"},
+    "unscored": {"start_s", "end_s", "reason", "stream"},
     "warnings": ["The sound ends before the picture."],
     "timing": {"seconds_per_second", "stages"},
+    "calibration": {"error_marks", "thresholds", "bands", "false_alarms", "clips"},
 }
 
 
@@ -57,7 +58,9 @@ def test_seconds_are_plain():
     data = canned_report().to_dict()
     assert data["timeline"] == [{"start_s": 0.8, "end_s": 1.2, "stream": "visual"}]
     assert data["proposals"][0] == {"start_s": 0.8, "end_s": 1.2, "score": 0.6, "stream": "visual"}
-    assert data["unscored"] == [{"start_s": 1.6, "end_s": 2.0, "reason": "no face"}]
+    assert data["unscored"] == [
+        {"start_s": 1.6, "end_s": 2.0, "reason": "no face", "stream": "fused"}
+    ]
     assert data["media"]["duration_s"] == 2.0
     assert data["timing"] == {"seconds_per_second": 0.5, "stages": {"decode": 0.1, "faces": 0.4}}
 

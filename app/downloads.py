@@ -1,0 +1,99 @@
+"""What a visitor saves of their report: made when asked for, from the report that is on their page.
+
+Reports are kept in memory under a ticket that only their page knows, and forgotten with its files.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.html_report import write_html
+from app.text import BROKEN, GONE
+from deeploc.errors import DeepLocError
+from deeploc.films import write_annotated, write_inspected
+from deeploc.frames import write_frames_csv, write_frames_parquet
+from deeploc.report import Report
+from deeploc.saved import save_report
+
+logger = logging.getLogger(__name__)
+
+MOST = 64  # reports in memory
+
+
+def write_json(report: Report, target: Path) -> None:
+    target.write_text(json.dumps(report.to_dict(), indent=1), encoding="utf-8")
+
+
+Write = Callable[[Report, Path, Path], None]
+
+
+def _of(write: Callable[[Report, Path], None]) -> Write:
+    """A writer that needs no video."""
+    return lambda report, _, target: write(report, target)
+
+
+# key -> (label, suffix of the file, writer)
+WRITERS: dict[str, tuple[str, str, Write]] = {
+    "json": ("Report, JSON", ".deeploc.json", _of(write_json)),
+    "npz": ("Report with evidence, NPZ", ".deeploc.npz", _of(save_report)),
+    "html": ("Page that stands alone, HTML", ".report.html", _of(write_html)),
+    "frames": ("Scores by frame, CSV", ".frames.csv", _of(write_frames_csv)),
+    "parquet": ("Scores by frame, Parquet", ".frames.parquet", _of(write_frames_parquet)),
+    "annotated": ("Film with what was found, MP4", ".annotated.mp4", write_annotated),
+    "inspected": ("Film with reconstructions, MP4", ".inspected.mp4", write_inspected),
+}
+DOWNLOADS = [(key, label) for key, (label, _, _) in WRITERS.items()]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A report, the video that is shown beside it, and when it was made."""
+
+    report: Report
+    video: Path
+    since_s: float
+
+
+class Downloads:
+    """The reports on all visitors' pages. Files are written to `folder`, where browsers may fetch
+    them and from which `app.handlers.forget` deletes them."""
+
+    def __init__(self, folder: Path, age_s: float) -> None:
+        self.folder = folder
+        self.age_s = age_s
+        self._kept: dict[str, Kept] = {}
+
+    def keep(self, report: Report, video: Path) -> str:
+        """The ticket under which the report can be saved."""
+        now = time.monotonic()
+        fresh = [item for item in self._kept.items() if now - item[1].since_s < self.age_s]
+        self._kept = dict(fresh[-MOST + 1 :])
+        ticket = secrets.token_urlsafe(16)
+        self._kept[ticket] = Kept(report, video, now)
+        return ticket
+
+    def write(self, ticket: str, key: str) -> dict:
+        """`{"name", "path"}` of the file, for the browser to fetch, or `{"error"}`, a sentence."""
+        kept = self._kept.get(str(ticket))
+        if kept is None or time.monotonic() - kept.since_s > self.age_s:
+            return {"error": GONE}
+        if key not in WRITERS:
+            return {"error": BROKEN}
+        _, suffix, writer = WRITERS[key]
+        name = Path(kept.report.media.name).stem + suffix
+        target = self.folder / secrets.token_urlsafe(16) / name
+        target.parent.mkdir(parents=True)
+        try:
+            writer(kept.report, kept.video, target)
+        except DeepLocError as error:
+            return {"error": str(error)}
+        except Exception:
+            logger.exception("a report could not be saved")
+            return {"error": BROKEN}
+        return {"name": name, "path": target.as_posix()}

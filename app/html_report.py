@@ -1,0 +1,173 @@
+"""Report -> one HTML page that stands alone: verdict, numbers, curves, intervals; no network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from app.verdict import headline
+from deeploc.annotations.annotation import media_of
+from deeploc.report import Report
+from deeploc.scores import FrameScores
+from deeploc.timeline import Segment
+
+STREAM_NAMES = {"visual": "picture", "audio": "sound", "fused": "both"}
+COLOURS = {"visual": "#0072B2", "audio": "#CC79A7", "fused": "#1f2937"}
+DASHES = {"visual": "solid", "audio": "dash", "fused": "dot"}
+FLAGGED, UNSCORED = "#E69F00", "#6B7280"
+STYLE = """
+:root { color-scheme: light; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #111827; background: #fff; margin: 2rem auto;
+       max-width: 68rem; padding: 0 1rem; }
+h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+.verdict { border: 2px solid #111827; border-radius: 8px; padding: .8rem 1rem; }
+.verdict strong { font-size: 1.3rem; display: block; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.5rem; }
+dt { color: #4b5563; } dd { margin: 0; overflow-wrap: anywhere; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #d1d5db; }
+.wide { overflow-x: auto; } footer { color: #4b5563; margin-top: 2rem; }
+"""
+
+
+def write_html(report: Report, target: Path) -> None:
+    target.write_text(to_html(report), encoding="utf-8")
+
+
+def to_html(report: Report) -> str:
+    """The whole page; plotly.js is in it."""
+    words = headline(report)
+    title = f"DeepLoc report: {report.media.name}"
+    warnings = "".join(f"<li>{escape(text)}</li>" for text in report.warnings)
+    parts = [
+        f"<h1>{escape(title)}</h1>",
+        f'<p class="verdict"><strong>{escape(words["band"])}</strong>'
+        f"{escape(words['rate'])} {escape(words['note'])}</p>",
+        f"<ul>{warnings}</ul>" if warnings else "",
+        _facts(report, words),
+        "<h2>Curves</h2>" + curves(report) if report.scores else "",
+        "<h2>Flagged intervals</h2>" + _intervals(report),
+        "<h2>Not scored</h2>" + _unscored(report) if report.unscored else "",
+        "<footer>Times are seconds from the first moment of the file; frames are those of the "
+        "source, and the end frame is the first one after the interval. Reconstruction error means "
+        "calibrated, two-sided surprise; p50, p95 and p99 are those of authentic clips.</footer>",
+    ]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
+        f"<body><main>{''.join(parts)}</main></body></html>\n"
+    )
+
+
+def _facts(report: Report, words: dict) -> str:
+    media, model = report.media, report.model
+    thresholds = ", ".join(
+        f"{STREAM_NAMES[stream]} {value:.2f}"
+        for stream, value in report.calibration.thresholds.items()
+        if stream in STREAM_NAMES
+    )
+    told = [
+        *((fact["label"], fact["value"]) for fact in words["facts"]),
+        ("Clip", f"{media.duration_s:.2f} s, {media.fps:g} fps, {media.width}x{media.height}"),
+        ("SHA-256 of the file", media.sha256),
+        ("Model", words["model"]),
+        ("SHA-256 of the model", model.sha256),
+        ("Thresholds", thresholds),
+    ]
+    rows = (f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in told if value)
+    return f"<dl>{''.join(rows)}</dl>"
+
+
+def _intervals(report: Report) -> str:
+    if not report.timeline:
+        return "<p>None.</p>"
+    rows = [
+        [STREAM_NAMES[item.stream], *_span(report, item.segment), f"{item.score:.3f}"]
+        for item in report.timeline
+    ]
+    return _table(["Stream", *SPAN, "Peak score"], rows)
+
+
+def _unscored(report: Report) -> str:
+    rows = [
+        [STREAM_NAMES[item.stream], *_span(report, item.segment), item.reason]
+        for item in report.unscored
+    ]
+    return _table(["Stream", *SPAN, "Reason"], rows)
+
+
+SPAN = ["Start (s)", "End (s)", "Length (s)", "Start frame", "End frame"]
+
+
+def _span(report: Report, segment: Segment) -> list[str]:
+    media = media_of(report)
+    times = (segment.start, segment.end, segment.duration)
+    frames = (media.frame(segment.start), media.frame(segment.end))
+    return [*(f"{time:.3f}" for time in times), *map(str, frames)]
+
+
+def _table(names: list[str], rows: Iterable[list[str]]) -> str:
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'
+
+
+def curves(report: Report) -> str:
+    """The interactive picture as HTML, plotly.js included."""
+    figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.08)
+    for item in report.scores:
+        figure.add_trace(_line(item), 1 if item.kind == "error" else 2, 1)
+    thin = {"color": UNSCORED, "width": 1}
+    for name, mark in zip(
+        ("p50", "p95", "p99"), report.calibration.error_marks.get("fused", ()), strict=False
+    ):
+        figure.add_hline(mark, 1, 1, line=thin, annotation_text=name, annotation_position="right")
+    threshold = report.calibration.thresholds.get("fused")
+    if threshold is not None:
+        figure.add_hline(
+            threshold, 2, 1, line={**thin, "dash": "dash"}, annotation_text="threshold"
+        )
+    for found in report.timeline:
+        _shade(figure, found.segment, FLAGGED, "flagged")
+    for gap in report.unscored:
+        _shade(figure, gap.segment, UNSCORED, "not scored")
+    figure.update_layout(
+        template="plotly_white",
+        height=520,
+        margin={"l": 60, "r": 50, "t": 20, "b": 50},
+        hovermode="x unified",
+        legend={"orientation": "h", "y": 1.08},
+    )
+    figure.update_yaxes(title_text="Reconstruction error", row=1)
+    figure.update_yaxes(title_text="Forgery score", range=[0, 1.02], row=2)
+    figure.update_xaxes(range=[0, report.media.duration_s])
+    figure.update_xaxes(title_text="seconds", row=2)
+    config = {"displaylogo": False, "responsive": True}
+    return figure.to_html(config, include_plotlyjs=True, full_html=False, div_id="curves")
+
+
+def _line(item: FrameScores) -> go.Scatter:
+    moments = (np.arange(item.grid.n_frames) + 0.5) / item.grid.rate_hz
+    stream = item.stream
+    return go.Scatter(
+        x=np.round(moments, 3).tolist(),
+        y=[None if np.isnan(value) else round(float(value), 4) for value in item.values],
+        name=STREAM_NAMES[stream],
+        legendgroup=stream,
+        showlegend=item.kind == "forgery",
+        line={"color": COLOURS[stream], "dash": DASHES[stream], "width": 1.5},
+    )
+
+
+def _shade(figure: go.Figure, segment: Segment, colour: str, words: str) -> None:
+    figure.add_vrect(
+        segment.start, segment.end, fillcolor=colour, opacity=0.25, line_width=0, name=words
+    )

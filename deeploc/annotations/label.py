@@ -1,0 +1,88 @@
+"""An interval's stream and what was said about it, as one line of text.
+
+For formats that hold times and a text: `visual; accepted; proposal; score 0.91; confidence 0.8;
+note: the lips lag`. Whatever else stands in a file of somebody else is read as a note.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from deeploc.annotations.annotation import ORIGINS, STATUSES, Interval, said_of
+from deeploc.scores import STREAMS, Stream
+
+WORDS: dict[Stream, set[str]] = {
+    "visual": {"visual", "video", "picture", "face", "lip"},
+    "audio": {"audio", "sound", "voice", "speech"},
+}
+AUTHENTIC = {"real", "authentic", "genuine", "original", "pristine"}
+NUMBER = re.compile(r"(score|confidence) (\d+(?:\.\d+)?(?:e-?\d+)?)")
+NOTE = "note: "
+ESCAPES = {"\\": "\\\\", "\n": "\\n", "\t": "\\t"}
+LETTERS = {shown: letter for letter, shown in ESCAPES.items()}
+# what no XML and no line of text can hold
+UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+
+
+def to_label(interval: Interval, stream: bool = True) -> str:
+    """One line, with or without the stream. Control characters of the note are dropped."""
+    parts: list[str] = [*([interval.stream] if stream else []), interval.status, interval.origin]
+    for name in ("score", "confidence"):
+        value = getattr(interval, name)
+        parts += [] if value is None else [f"{name} {value:.6g}"]
+    return "; ".join([*parts, *([NOTE + one_line(interval.note)] if interval.note else [])])
+
+
+def one_line(text: str) -> str:
+    """The text with its line ends and tabs written as \\n and \\t."""
+    kept = UNWRITABLE.sub("", re.sub(r"\r\n?", "\n", text))
+    return re.sub(r"[\\\n\t]", lambda found: ESCAPES[found[0]], kept)
+
+
+def many_lines(text: str) -> str:
+    """What `one_line` was made of."""
+    return re.sub(r"\\[\\nt]", lambda part: LETTERS[part[0]], text)
+
+
+def from_label(text: str, stream: Stream | None = None) -> dict[str, Any] | None:
+    """The fields of `Interval` that a label tells; None for a label that means authentic.
+
+    `stream`: what the place of the label says, which counts more than its words.
+    """
+    text = text.strip()
+    if text.lower() in AUTHENTIC:
+        return None
+    own = _own(text)
+    if own is None:
+        own = {"stream": named_stream(text), "note": text}
+    return {"stream": stream or own.get("stream") or "fused", **said_of(own)}
+
+
+def named_stream(text: str) -> Stream | None:
+    """The stream that a free text names, "fused" if several, or None."""
+    words = set(re.findall(r"[a-z]+", text.lower()))
+    named = [stream for stream in STREAMS if words & {stream, *WORDS.get(stream, ())}]
+    return named[0] if len(named) == 1 else "fused" if named else None
+
+
+def _own(text: str) -> dict[str, Any] | None:
+    """The parts of a line that `to_label` may have written, else None."""
+    found: dict[str, Any] = {}
+    while text:
+        if text.startswith(NOTE):
+            found["note"] = many_lines(text[len(NOTE) :])
+            break
+        part, _, text = text.partition("; ")
+        number = NUMBER.fullmatch(part)
+        if part in STREAMS:
+            found["stream"] = part
+        elif part in STATUSES:
+            found["status"] = part
+        elif part in ORIGINS:
+            found["origin"] = part
+        elif number:
+            found[number[1]] = float(number[2])
+        else:
+            return None
+    return found

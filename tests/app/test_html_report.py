@@ -1,0 +1,46 @@
+import pytest
+
+from app.choice import bare_report
+from app.downloads import WRITERS, Downloads
+from app.html_report import to_html, write_html
+from tests.app.canned import canned_report
+
+
+def test_it_says_what_the_page_says():
+    text = to_html(canned_report("<b>&.mp4"))
+    assert "Some evidence of forgery" in text
+    assert "At this level 5% of 120 authentic validation clips are flagged." in text
+    assert "&lt;b&gt;&amp;.mp4" in text and "<b>&.mp4" not in text
+    assert "<td>1.200</td><td>2.000</td><td>0.800</td><td>30</td><td>50</td>" in text
+    assert "no usable face" in text
+
+
+def test_a_clip_that_no_model_looked_at(clip):
+    text = to_html(bare_report(clip))
+    assert "Not analysed" in text and "<p>None.</p>" in text
+    assert "Plotly.newPlot" not in text
+
+
+@pytest.mark.browser
+def test_it_draws_its_curves_and_asks_for_nothing(browser, tmp_path):
+    write_html(canned_report(), tmp_path / "Отчёт 面.html")
+    page = browser.new_page()
+    asked, problems = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto((tmp_path / "Отчёт 面.html").as_uri())
+    page.wait_for_selector("#curves .scatterlayer .trace")
+    assert page.locator("#curves .scatterlayer .trace").count() == 6
+    assert len(asked) == 1 and not problems
+    page.close()
+
+
+@pytest.mark.parametrize("key", WRITERS)
+def test_every_download_is_written_or_explained(key, clip, tmp_path):
+    downloads = Downloads(tmp_path, 60)
+    answer = downloads.write(downloads.keep(canned_report("Клип.mp4"), clip), key)
+    if key == "inspected":
+        assert "no reconstructions" in answer["error"]
+    else:
+        assert answer["name"].startswith("Клип.")
+        assert answer["path"].endswith(answer["name"])

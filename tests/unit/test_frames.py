@@ -1,0 +1,42 @@
+import io
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deeploc.frames import frame_table, write_frames_csv, write_frames_parquet
+from tests.canned import canned_report
+
+
+def test_a_row_is_a_step_with_its_source_frame():
+    pts_s = np.array([0, 0.1, 0.2, 0.9])
+    table = frame_table(canned_report(pts_s=pts_s))
+    assert len(table) == 50
+    assert table.source_frame[[0, 1, 2, 3, 7, 30]].tolist() == [0, 0, 1, 1, 2, 3]
+    assert table.flagged.to_numpy().nonzero()[0].tolist() == list(range(20, 30))
+    assert table.forgery_visual[24] == pytest.approx(0.91234)
+    assert table.forgery_visual[40:].isna().all()
+
+
+def test_even_frames_without_times():
+    report = canned_report()
+    table = frame_table(replace(report, media=replace(report.media, fps=50.0)))
+    assert table.source_frame[[0, 1, 49]].tolist() == [1, 3, 99]
+
+
+def test_csv_and_parquet_hold_the_same(tmp_path):
+    report = canned_report()
+    write_frames_csv(report, tmp_path / "a.csv")
+    write_frames_parquet(report, tmp_path / "a.parquet")
+    text = (tmp_path / "a.csv").read_text(encoding="utf-8")
+    assert text.splitlines()[25].startswith("24,0.960,1.000,24,0.9123,")
+    assert text.splitlines()[-1].startswith("49,1.960,2.000,49,,,")
+    parquet = pd.read_parquet(tmp_path / "a.parquet")
+    pd.testing.assert_frame_equal(
+        pd.read_csv(io.StringIO(text)), parquet, check_dtype=False, atol=1e-4
+    )
+
+
+def test_a_report_without_scores_still_has_its_steps():
+    assert len(frame_table(canned_report(scores=(), timeline=()))) == 50
