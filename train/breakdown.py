@@ -91,7 +91,8 @@ def by_family(
 def by_kind(
     samples: list[Sample], method: Method, calibration: Calibration, draws: np.ndarray
 ) -> list[dict]:
-    """Alarms of untouched authentic clips beside those of null forgeries, with intervals."""
+    """Alarms of untouched authentic clips beside those of null forgeries and of authentic clips
+    coded once more, with intervals; all of them together come last."""
     authentic = np.array([not sample.annotation.forged for sample in samples])
     untouched = np.array([sample.untouched for sample in samples])
     scores = [method.scores[sample.annotation.file] for sample in samples]
@@ -105,10 +106,12 @@ def by_kind(
     for band, level in calibration.bands.items():
         measures[f"clips at {band}"] = _share(wholes >= level)
     minutes = np.array([item["fused"].grid.duration / 60 for item in scores])
+    recoded = np.array([sample.recoded for sample in samples])
     kinds = {
         "authentic clips": untouched,
-        "null forgeries": authentic & ~untouched,
-        "both": authentic,
+        "null forgeries": authentic & ~untouched & ~recoded,
+        "re-encoded authentic clips": recoded,
+        "all of them": authentic,
     }
     return [
         {

@@ -51,7 +51,7 @@ class CodedFaces:
 
     def _decoded(self, t: int) -> np.ndarray:
         start = int(self.ends[t - 1]) if t else 0
-        return np.asarray(Image.open(io.BytesIO(self.data[start : int(self.ends[t])])))
+        return np.asarray(Image.open(io.BytesIO(self.data[start : int(self.ends[t])].tobytes())))
 
 
 def coded(faces: np.ndarray) -> dict[str, np.ndarray]:

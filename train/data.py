@@ -47,10 +47,11 @@ class ClipTensors:
         partial = path.with_name(path.name + ".part.npz")
         np.savez(
             partial,
-            **coded(np.asarray(self.faces)),
             mel=self.mel.astype(np.float16),
             seen=self.seen,
             heard=self.heard,
+            allow_pickle=False,
+            **coded(np.asarray(self.faces)),
         )
         partial.rename(path)
 
@@ -93,6 +94,11 @@ class Sample:
         """A talking face, authentic by its label, and no null forgery (authentic, but re-blended)
         either."""
         return not (self.annotation.forged or self.annotation.families or self.spoken)
+
+    @property
+    def recoded(self) -> bool:
+        """Authentic, and coded once more than others, whole or for a while."""
+        return not self.annotation.forged and "recoded" in self.annotation.families.values()
 
     @property
     def tensors(self) -> ClipTensors:

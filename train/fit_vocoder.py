@@ -21,7 +21,8 @@ from tqdm import tqdm
 
 from deeploc.models.vocoder import HOP, RATE_HZ, Generator, Vocoder
 from train import forge
-from train.forge_chunk import Chunk, load_speech
+from train.forge_chunk import load_speech
+from train.forge_plan import Chunk
 from train.forge_speech import RATE_HZ as FORGE_RATE_HZ
 from train.progress import load_state, save_state
 

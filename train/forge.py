@@ -34,14 +34,8 @@ from deeploc.errors import DeepLocError
 from deeploc.media import VIDEO_RATE_HZ, open_clip
 from train import forge_picture, forge_sound
 from train.data import SPEECH_SUFFIXES
-from train.forge_chunk import (
-    STEP_SAMPLES,
-    Chunk,
-    Plan,
-    forge_chunk,
-    heard,
-    source_of,
-)
+from train.forge_chunk import STEP_SAMPLES, forge_chunk, heard, source_of
+from train.forge_plan import NULLS, Chunk, Plan
 from train.forge_splice import has_generators, list_splices, splice_chunk
 from train.forge_tts import ENGINES, is_installed
 
@@ -49,6 +43,7 @@ SUFFIXES = {".mp4", ".mov", ".webm", ".mkv", ".avi", ".mpg", ".m4v"}
 SPLITS = ("train", "dev", "test")
 HELD_OUT_SHARE = 0.2
 MIN_CHUNK_S = 2.5
+OLD_WANTED = {"nulls": ["null"], "only_nulls": False}  # of journals that don't say
 
 
 def read_manifest(manifest: Path) -> pd.DataFrame:
@@ -181,7 +176,7 @@ def build(plan: Plan, workers: int) -> list[dict[str, Any]]:
     with journal.open("a") as log:
         for chunk, records in tqdm(_forged(plan, left, workers), total=len(left), unit="chunk"):
             done[chunk.number] = records
-            entry = {"chunk": chunk.number, "unseen": plan.unseen, "records": records}
+            entry = {"chunk": chunk.number, **_wanted(plan), "records": records}
             log.write(json.dumps(entry) + "\n")
             log.flush()
     everything = [record for number in sorted(done) for record in done[number]]
@@ -213,8 +208,8 @@ def _attempt(plan: Plan, chunk: Chunk) -> list[dict[str, Any]]:
 
 
 def _finished(journal: Path, plan: Plan) -> dict[int, list[dict[str, Any]]]:
-    """Chunks that an earlier run made of the same clips, seed and unseen families, and whose files
-    are there."""
+    """Chunks that an earlier run made of the same clips and seed, with the same families, and whose
+    files are there."""
     if not journal.exists():
         return {}
     chunks = {chunk.number: chunk for chunk in plan.chunks}
@@ -222,11 +217,20 @@ def _finished(journal: Path, plan: Plan) -> dict[int, list[dict[str, Any]]]:
     for line in journal.read_text().splitlines():
         entry = json.loads(line)
         chunk, records = chunks.get(entry["chunk"]), entry["records"]
-        if not chunk or not records or entry["unseen"] != list(plan.unseen):
+        if not chunk or not records or {**OLD_WANTED, **entry} != {**entry, **_wanted(plan)}:
             continue
         if all(_is_of(record, plan, chunk) for record in records):
             done[chunk.number] = records
     return done
+
+
+def _wanted(plan: Plan) -> dict[str, Any]:
+    """What a journal says of the plan that a chunk was forged by, beside what its records say."""
+    return {
+        "unseen": list(plan.unseen),
+        "nulls": list(plan.nulls),
+        "only_nulls": plan.only_nulls,
+    }
 
 
 def _is_of(record: dict[str, Any], plan: Plan, chunk: Chunk) -> bool:
@@ -297,6 +301,19 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         default=[*forge_picture.UNSEEN_FAMILIES, *forge_sound.UNSEEN_FAMILIES],
         help="families that only the test split uses",
     )
+    parser.add_argument(
+        "--null",
+        nargs="*",
+        choices=NULLS,
+        default=NULLS,
+        help="authentic clips that were worked on: blended like forgeries (null), or coded once "
+        "more, whole or for a while (recoded); every third chunk has one",
+    )
+    parser.add_argument(
+        "--only-null",
+        action="store_true",
+        help="make no forgeries, and of every chunk all that --null names: to count alarms",
+    )
     return parser.parse_args(arguments)
 
 
@@ -327,6 +344,8 @@ def main(arguments: list[str] | None = None) -> None:
         options.rounds,
         options.speech_rounds,
         str(options.vocoder) if options.vocoder else None,
+        tuple(options.null),
+        options.only_null,
     )
     records = build(plan, options.workers)
     counts = pd.DataFrame(records, columns=["split", "n_fakes"])

@@ -27,78 +27,19 @@ from deeploc.faces.detector import FaceDetector
 from deeploc.media import AUDIO_RATE_HZ, VIDEO_RATE_HZ, open_clip, write_clip
 from deeploc.timeline import Segment, Timeline
 from train import forge_face, forge_picture, forge_sound
-from train.data import SPEECH_SUFFIXES
 from train.forge_face import Picture, head_turn
+from train.forge_plan import AUTHENTIC, NULLS, Chunk, Plan, variants_of
 from train.forge_tts import ENGINES, is_installed
 
 MAX_HEIGHT = 360
 SPAN_S = (0.4, 2.0)
 MIN_GAP_S = 0.4
-NULL_EVERY = 3
+WHOLE_SHARE = 0.5
 UNSEEN_PROBABILITY = 0.35
 SIMILAR_TURN = 0.1
 LOWEST_HZ = 30.0
-Variant = tuple[str, tuple[str, ...]]
-AUTHENTIC: Variant = ("authentic", ())
-NULL: Variant = ("null", ("visual", "audio"))
-FORGED: tuple[Variant, ...] = (
-    ("picture", ("visual",)),
-    ("sound", ("audio",)),
-    ("both", ("visual", "audio")),
-)
-SPOKEN: Variant = ("sound", ("audio",))
 STEP_SAMPLES = int(AUDIO_RATE_HZ / VIDEO_RATE_HZ)
 SPEECH_BITRATE = 128_000
-
-
-@dataclass(frozen=True)
-class Fake:
-    """A generator's version of a whole authentic clip, frame-aligned with it.
-
-    `spans`: the edited seconds; none: all of it is generated.
-    """
-
-    path: str
-    family: str
-    stream: str
-    spans: tuple[tuple[float, float], ...] = ()
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """A stretch of an authentic clip, in steps of 25 Hz.
-
-    `fakes`: what `forge_splice` cuts into it; none: it is forged by `forge_chunk`. `speech`: a file
-    whose sound it gets instead of its own.
-    """
-
-    number: int
-    path: str
-    identity: str
-    split: str
-    start: int
-    stop: int
-    fakes: tuple[Fake, ...] = ()
-    speech: str | None = None
-
-    @property
-    def unseen(self) -> bool:
-        """Whether it is speech without a picture."""
-        return Path(self.path).suffix.lower() in SPEECH_SUFFIXES
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All that a worker needs: the chunks, where forgeries go, what they may use, how often each
-    chunk of the train split is forged, that of speech too, and the file of a neural vocoder."""
-
-    chunks: tuple[Chunk, ...]
-    out: str
-    seed: int
-    unseen: tuple[str, ...]
-    rounds: int = 1
-    speech_rounds: int = 1
-    vocoder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -279,10 +220,7 @@ def forge_chunk(plan: Plan, chunk: Chunk) -> list[dict[str, Any]]:
     talk = load_talk(chunk, plan.seed)
     quality = int(np.random.default_rng([plan.seed, chunk.number, 1]).integers(18, 27))
     records = []
-    nulls = () if chunk.number % NULL_EVERY else (NULL,)
-    variants = (*FORGED, *nulls) * (plan.rounds if chunk.split == "train" else 1)
-    if chunk.unseen:
-        variants = (*(SPOKEN,) * plan.speech_rounds, *((name, ("audio",)) for name, _ in nulls))
+    variants = variants_of(plan, chunk)
     suffix = ".m4a" if chunk.unseen else ".mp4"
     original = f"{chunk.split}/{100 * chunk.number:06d}{suffix}"
     for index, (variant, streams) in enumerate([AUTHENTIC, *variants]):
@@ -329,8 +267,10 @@ def forge_talk(
     for stream in streams:
         if apart or not spans:
             spans = draw_spans(n_frames, budget_s / (1 + apart), rng)
+        if variant == "recoded" and rng.random() < WHOLE_SHARE:
+            spans = [(0, n_frames)]
         module = forge_picture if stream == "visual" else forge_sound
-        family = "null" if variant == "null" else draw_family(module, plan, chunk, rng)
+        family = variant if variant in NULLS else draw_family(module, plan, chunk, rng)
         donor = _donor(plan, chunk, talk, family, rng)
         made[stream] = {"family": family, "spans": spans, "params": []}
         for start, end in spans:
@@ -357,7 +297,7 @@ def record(
     made: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
     """One entry of `metadata.json`: the keys of LAV-DF, and ours."""
-    forged = {stream: how for stream, how in made.items() if how["family"] != "null"}
+    forged = {stream: how for stream, how in made.items() if how["family"] not in NULLS}
     periods = {
         stream: [[start / VIDEO_RATE_HZ, end / VIDEO_RATE_HZ] for start, end in how["spans"]]
         for stream, how in forged.items()

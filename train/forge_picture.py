@@ -26,7 +26,7 @@ from train.forge_face import (
     region_alpha,
     warped,
 )
-from train.forge_tool import HEAD, draw_coding, handed_over
+from train.forge_tool import HEAD, draw_coding, handed_over, recoded
 
 MOST_FADE_FRAMES = 2
 CODED_SHARE = 0.75
@@ -60,8 +60,11 @@ def forge_picture(
 
     Most forged stretches come out of a tool's own file (`forge_tool`). `other` is a picture of
     another person, needed by the families in `FROM_OTHERS`. The family `null` moves the mouth by
-    less than a pixel through the same blend, and through no file: it stays authentic.
+    less than a pixel through the same blend, and through no file, and `recoded` sends whole frames
+    through a file and forges nothing: both stay authentic.
     """
+    if family == "recoded":
+        return recoded(picture.frames, span, rng)
     region = (FACE if family.startswith("face") else MOUTH).varied(rng)
     fade_frames = int(rng.integers(MOST_FADE_FRAMES + 1))
     if family == "poisson":

@@ -22,6 +22,7 @@ from train.forge_speech import (
     stretched,
     vocode,
 )
+from train.forge_tool import coded_sound, draw_sound_coding
 from train.forge_tts import ENGINES, spoken
 
 FADE_S = (0.010, 0.020)
@@ -62,7 +63,8 @@ def forge_sound(
 
     `other` is foreign speech, needed by `other-speaker` and used by `other-utterance` as another
     recording of the same person; `vocoder`, the file of a neural one, is for `copy-synthesis`. The
-    family `null` splices the clip into itself, half a sample later: it stays authentic.
+    family `null` splices the clip into itself, half a sample later, `recoded` after another codec:
+    it stays authentic.
     """
     start, end = span
     own = audio[start:end].astype(np.float64)
@@ -72,6 +74,10 @@ def forge_sound(
     if family == "null":
         donor = _delayed(audio, float(rng.uniform(0.2, 0.8)))[start:end]
         return _spliced(audio, span, donor, rng), how
+    if family == "recoded":
+        codec, kbits = draw_sound_coding(rng)
+        donor = coded_sound(audio, codec, kbits)[start:end]
+        return _spliced(audio, span, donor, rng), {"codec": codec, "kbits": kbits}
     if family in ("other-utterance", "other-speaker"):
         if other is None and family == "other-speaker":
             raise ValueError("other-speaker needs another person's speech")

@@ -26,9 +26,6 @@ from train import forge_sound
 from train.data import SPEECH_SUFFIXES
 from train.forge_chunk import (
     STEP_SAMPLES,
-    Chunk,
-    Fake,
-    Plan,
     at_loudness,
     draw_spans,
     heard,
@@ -36,11 +33,12 @@ from train.forge_chunk import (
     small,
     steady,
 )
+from train.forge_plan import Chunk, Fake, Plan
 from train.forge_tool import coded, draw_coding
 
 MOST_STEPS = round(8 * VIDEO_RATE_HZ)
 FEWEST_STEPS = 40
-RECODED = "recoded"
+CONTROL = "control"
 MOST_APART = 20.0  # mean difference of grey values beside the face; more is another shot
 
 
@@ -53,7 +51,7 @@ def list_splices(
     table: pd.DataFrame, folder: Path, splits: dict[str, str], control: bool = False
 ) -> list[Chunk]:
     """One chunk for every authentic clip that has generated counterparts; with `control` those with
-    a picture, and as their only counterpart the clip itself, `RECODED`.
+    a picture, and as their only counterpart the clip itself, `CONTROL`.
 
     `table`: a manifest with the columns path, label, modified, generator, identity, pair, segments
     and has_audio, whose paths are relative to `folder`. `splits`: the split of every identity.
@@ -68,7 +66,7 @@ def list_splices(
         people[pair] = row.identity
     if control:
         fakes = {
-            pair: [Fake(str(folder / pair), RECODED, "visual")]
+            pair: [Fake(str(folder / pair), CONTROL, "visual")]
             for pair, rows in fakes.items()
             if any(row.stream == "visual" for row in rows)
         }
@@ -174,7 +172,7 @@ def _splice(
         if length < FEWEST_STEPS or not _aligned(frames[:length], other[:length]):
             return None
         spans = draw_spans(length, length / VIDEO_RATE_HZ / 2, rng)
-        if fake.family == RECODED:
+        if fake.family == CONTROL:
             other = coded(other, *draw_coding(rng))
         other = _in_colours_of(frames[:length], other[:length])
         inside = _middle(frames.shape[1:3])[..., None]

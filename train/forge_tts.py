@@ -6,18 +6,17 @@ Each is used where it is installed. Nothing here knows about clips, splices or l
 
 from __future__ import annotations
 
-import io
 import shutil
 import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import av
 import numpy as np
 from scipy.signal import fftconvolve, resample_poly
 
 from train.forge_speech import HOP_SAMPLES, RATE_HZ, frame_levels
+from train.forge_tool import coded_sound
 
 try:
     import onnxruntime
@@ -64,7 +63,7 @@ def spoken(
             "pitch": int(rng.integers(25, 75)),
         }
         donor = speak(sentence, **how)
-    donor = _lossy(_in_a_room(donor, rng), int(rng.choice([32, 48, 64, 96])))
+    donor = coded_sound(_in_a_room(donor, rng), "aac", int(rng.choice([32, 48, 64, 96])))
     loud = np.flatnonzero(frame_levels(donor) > 0.05 * np.abs(donor).max())
     donor = donor[loud[0] * HOP_SAMPLES : (loud[-1] + 1) * HOP_SAMPLES]
     donor = np.tile(donor, length // len(donor) + 1)
@@ -114,21 +113,3 @@ def _in_a_room(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     echo = rng.standard_normal(len(seconds)) * np.exp(-6.9 * seconds / rng.uniform(0.15, 0.6))
     echo *= rng.uniform(0.2, 0.6) / np.sqrt((echo**2).sum())
     return audio + fftconvolve(audio, echo)[: len(audio)]
-
-
-def _lossy(audio: np.ndarray, kbits: int) -> np.ndarray:
-    """The sound after AAC at `kbits` and back: what any downloaded speech has been through."""
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="adts") as coded:
-        stream = coded.add_stream("aac", rate=RATE_HZ, layout="mono")
-        stream.bit_rate = kbits * 1000
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(audio, np.float32)[None], format="fltp", layout="mono"
-        )
-        frame.sample_rate = RATE_HZ
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
-            coded.mux(packet)
-    buffer.seek(0)
-    with av.open(buffer, "r") as container:
-        decoded = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
-    return np.concatenate(decoded).astype(np.float64)

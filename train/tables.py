@@ -48,11 +48,13 @@ def protocol(result: dict) -> str:
 
 
 def _clips(facts: dict) -> str:
+    recoded = facts.get("re-encoded among them")
+    again = f" and {recoded} re-encoded" if recoded else ""
     return (
         f"Split {facts['split']}: {facts['clips']} clips ({facts['forged']} forged, "
         f"{facts['authentic']} authentic, {facts['null forgeries among them']} of those null "
-        f"forgeries) of {facts['identities']} identities; {facts['empty_rule']}; {facts['tiou']}; "
-        f"{facts['area']}."
+        f"forgeries{again}) of {facts['identities']} identities; "
+        f"{facts['empty_rule']}; {facts['tiou']}; {facts['area']}."
     )
 
 
@@ -107,7 +109,7 @@ def family_table(result: dict) -> str:
 
 
 def alarm_table(result: dict) -> str:
-    """Untouched authentic clips, null forgeries, and both."""
+    """Untouched authentic clips, null forgeries, re-encoded clips, and all of them."""
     columns = tuple(result["alarms"][0]["intervals"])
     return _table(
         ("clips without forgery", "clips", "minutes", *columns),

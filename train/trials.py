@@ -111,8 +111,10 @@ def protocol(samples: list[Sample], drawn: str, n: int) -> dict:
         "forged": forged,
         "authentic": len(samples) - forged,
         "null forgeries among them": sum(
-            not sample.annotation.forged and not sample.untouched for sample in samples
+            not (sample.annotation.forged or sample.untouched or sample.recoded)
+            for sample in samples
         ),
+        "re-encoded among them": sum(sample.recoded for sample in samples),
         "identities": len(people),
         "empty_rule": "a forged clip without proposals counts as missed",
         "tiou": "AP is strict (IoU > t); AR averages 0.50:0.05:0.95",

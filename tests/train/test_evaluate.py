@@ -18,6 +18,7 @@ from train.evaluate import BOUNDED, curves
 from train.pictures import write_pictures
 from train.tables import alarm_table, family_table, interval_table, markdown, protocol, table
 from train.trials import ALARMS, AP_TIOUS, AR_COUNTS, prepare
+from train.trials import protocol as trials_protocol
 
 GRID = FrameGrid(rate_hz=25, n_frames=250)  # 10 seconds
 THRESHOLDS = {"visual": 0.5, "audio": 0.5, "fused": 0.5}
@@ -107,13 +108,36 @@ def test_false_alarms_count_intervals_in_authentic_clips_by_the_minute(trials):
 
 def test_null_forgeries_stand_beside_authentic_clips():
     kinds = {row["kind"]: row for row in by_kind(SAMPLES, method(RUNS), CALIBRATION, DRAWS)}
-    clean, null, both = kinds["authentic clips"], kinds["null forgeries"], kinds["both"]
+    clean, null, both = (
+        kinds[kind] for kind in ("authentic clips", "null forgeries", "all of them")
+    )
     assert (clean["clips"], null["clips"], both["clips"]) == (2, 1, 3)
     assert clean[f"{ALARMS}, fused"] == pytest.approx(1 / (20 / 60))
     assert null[f"{ALARMS}, fused"] == pytest.approx(2 / (10 / 60))
     assert both[f"{ALARMS}, fused"] == pytest.approx(6)
     assert clean["clips at some"] == 0.5 and null["clips at some"] == 1.0
     assert both["clips at strong"] == pytest.approx(2 / 3)
+
+
+def test_authentic_clips_coded_once_more_have_a_line_of_their_own():
+    again = ClipAnnotation(
+        "h",
+        {stream: Timeline() for stream in STREAMS},
+        identity="dan",
+        families={"audio": "recoded"},
+    )
+    samples = [*SAMPLES, Sample(again, None)]
+    draws = resample([item.annotation.identity for item in samples], 50, seed=0)
+    rows = by_kind(samples, method(RUNS | {"h": ((0, 30),)}), CALIBRATION, draws)
+    kinds = {row["kind"]: row for row in rows}
+    coded, null = kinds["re-encoded authentic clips"], kinds["null forgeries"]
+    assert (coded["clips"], null["clips"], kinds["all of them"]["clips"]) == (1, 1, 4)
+    assert coded[f"{ALARMS}, fused"] == pytest.approx(1 / (10 / 60))
+    assert null[f"{ALARMS}, fused"] == pytest.approx(2 / (10 / 60))
+    assert not samples[-1].untouched and list(kinds)[-1] == "all of them"
+    facts = trials_protocol(samples, "identities", 50)
+    assert (facts["null forgeries among them"], facts["re-encoded among them"]) == (1, 1)
+    assert "| re-encoded authentic clips | 1 | 0.2 |" in alarm_table({"alarms": rows})
 
 
 def test_seen_families_are_read_from_the_train_split(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from deeploc.annotations import read_annotations
 from deeploc.faces.detector import FaceDetector
 from deeploc.media import open_clip, write_clip
-from train import examples, forge, forge_picture, forge_sound, forge_speech, forge_tts
+from train import examples, forge, forge_picture, forge_sound, forge_speech, forge_tool, forge_tts
 from train.forge_chunk import draw_spans
 from train.forge_face import Picture, Region, follow_landmarks, region_alpha
 
@@ -181,9 +181,11 @@ def test_the_corpus_is_in_lavdf_layout(corpus):
 
 def test_null_clips_are_labelled_authentic_and_unseen_families_are_for_testing(corpus):
     records = json.loads((corpus / "metadata.json").read_text())
-    nulls = [record for record in records if record["family_visual"] == "null"]
-    assert len(nulls) == 1 and nulls[0]["family_audio"] == "null"
-    assert nulls[0]["n_fakes"] == 0 and nulls[0]["fake_periods"] == []
+    for kind in ("null", "recoded"):
+        nulls = [record for record in records if record["family_visual"] == kind]
+        assert len(nulls) == 1 and nulls[0]["family_audio"] == kind
+        assert nulls[0]["n_fakes"] == 0 and nulls[0]["fake_periods"] == []
+        assert not (nulls[0]["modify_video"] or nulls[0]["modify_audio"])
     unseen = {*forge_picture.UNSEEN_FAMILIES, *forge_sound.UNSEEN_FAMILIES}
     for record in records:
         if record["split"] != "test":
@@ -194,12 +196,43 @@ def test_the_same_seed_makes_the_same_corpus_and_a_second_run_keeps_it(folder, c
     arguments = ["--authentic", str(folder), "--workers", "1", "--out"]
     forge.main([*arguments, str(tmp_path)])
     files = sorted(corpus.rglob("*.mp4"))
-    assert len(files) == 13
+    assert len(files) == 14
     for path in [corpus / "metadata.json", *files]:
         assert (tmp_path / path.relative_to(corpus)).read_bytes() == path.read_bytes()
     before = [path.stat().st_mtime_ns for path in files]
     forge.main([*arguments, str(corpus)])
     assert [path.stat().st_mtime_ns for path in files] == before
+
+
+def test_only_authentic_clips_can_be_asked_for_to_count_alarms(folder, tmp_path):
+    words = ["--authentic", str(folder), "--workers", "1", "--out", str(tmp_path)]
+    forge.main([*words, "--null", "recoded", "--only-null"])
+    records = json.loads((tmp_path / "metadata.json").read_text())
+    assert [record["family_visual"] for record in records] == [None, "recoded"] * 3
+    assert not any(record["n_fakes"] for record in records)
+    for record in records[1::2]:
+        for stream in ("visual", "audio"):
+            ((start, end),) = record["params"][stream]["spans"][:1]
+            assert 0 <= start < end <= record["video_frames"]
+    forge.main([*words, "--null", "null", "--only-null"])  # the journal tells the difference
+    records = json.loads((tmp_path / "metadata.json").read_text())
+    assert [record["family_visual"] for record in records] == [None, "null"] * 3
+
+
+def test_a_recoded_picture_is_the_same_picture_in_its_span_alone(picture):
+    changed, how = forge_picture.forge_picture(picture, SPAN, "recoded", np.random.default_rng(1))
+    apart = np.abs(changed.astype(float) - picture.frames).mean((1, 2, 3))
+    assert not apart[: SPAN[0]].any() and not apart[SPAN[1] :].any()
+    assert (apart[slice(*SPAN)] > 0).all() and apart.max() < 6 and how["codec"]
+
+
+@pytest.mark.parametrize("codec", forge_tool.SOUND_CODECS)
+@pytest.mark.parametrize("kbits", (24, 96))
+def test_recoded_sound_is_the_same_sound_at_the_same_time(codec, kbits, sounds):
+    again = forge_tool.coded_sound(sounds[0], codec, kbits)
+    assert again.shape == sounds[0].shape
+    assert np.corrcoef(again, sounds[0])[0, 1] > 0.9
+    assert not np.allclose(again, sounds[0], atol=1e-4)
 
 
 def test_a_bad_clip_is_reported_and_skipped(folder, tmp_path, capsys):

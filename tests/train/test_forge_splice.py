@@ -11,7 +11,7 @@ from scipy.io import wavfile
 from deeploc.annotations import read_annotations
 from deeploc.media import open_clip, write_clip
 from train import forge, forge_splice
-from train.forge_chunk import Plan
+from train.forge_plan import Plan
 
 STEPS = 75
 COLUMNS = (
@@ -170,7 +170,7 @@ def test_the_control_is_the_clip_itself_coded_once_more(manifest, tmp_path, monk
     assert [chunk.identity for chunk in chunks] == ["ann", "bea"]
     for chunk in chunks:
         own, made = forge_splice.splice_chunk(plan, chunk)
-        assert (own["n_fakes"], made["family_visual"]) == (0, forge_splice.RECODED)
+        assert (own["n_fakes"], made["family_visual"]) == (0, forge_splice.CONTROL)
         one, other = (written[Path(row["file"]).name].astype(int) for row in (own, made))
         apart = np.abs(one - other).mean((1, 2, 3))
         inside = np.zeros(STEPS, bool)

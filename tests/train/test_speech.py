@@ -96,7 +96,8 @@ def test_speech_is_forged_in_sound_alone_and_for_training(corpus):
     assert {record["split"] for record in records} == {"train"}
     assert not any(record["modify_video"] for record in records)
     kinds = [record["family_audio"] for record in records]
-    assert kinds.count(None) == 2 and kinds.count("null") == 1 and len(kinds) == 2 + 6 + 1
+    assert kinds.count(None) == 2 and kinds.count("null") == kinds.count("recoded") == 1
+    assert len(kinds) == 2 + 6 + 2
     authentic, forged = (heard(corpus / records[index]["file"]) for index in (0, 1))
     inside = np.zeros(len(authentic), bool)
     for start, end in records[1]["audio_periods"]:
@@ -108,7 +109,7 @@ def test_speech_is_forged_in_sound_alone_and_for_training(corpus):
 def test_extracted_speech_is_heard_and_never_seen(corpus, tmp_path):
     extract.main(["--data", str(corpus), str(tmp_path)])
     samples = load_cache(tmp_path, "train")
-    assert len(samples) == 9 and all(sample.spoken for sample in samples)
+    assert len(samples) == 10 and all(sample.spoken for sample in samples)
     assert not any(sample.untouched for sample in samples)
     tensors = samples[0].tensors
     assert tensors.heard.all() and not tensors.seen.any() and len(tensors.seen) == 25 * SECONDS
