@@ -35,7 +35,7 @@ COLOURS = np.array(
     ]
 )
 # a frame is never more than 9 frames behind one that can be decoded alone: seeks stay fast
-ENCODING = {"crf": "23", "preset": "veryfast", "mbtree": "0", "g": "10", "bf": "0"}
+ENCODING = {"crf": "23", "preset": "superfast", "mbtree": "0", "g": "10", "bf": "0"}
 
 
 class Inspection:

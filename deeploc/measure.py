@@ -26,10 +26,12 @@ class Evidence:
     """Standardised evidence of a clip, NaN where it could not be measured.
 
     `visual (T, cells, 12)`, `audio (T, rows, 12)` float32; the 12 values are those of `RTDeepLoc`.
+    `mel (T, 4, M) float32`: the log-mel itself, which the discovery network hears too.
     """
 
     visual: np.ndarray
     audio: np.ndarray
+    mel: np.ndarray
 
     @property
     def seen(self) -> np.ndarray:
@@ -123,7 +125,8 @@ def measure(
         progress(batch[-1].start + config.window, n_frames)
     if inspection:
         inspection.write(surprise(visual.mean(inspection.written)))
-    return Evidence(visual.mean(), audio.mean())
+    bins = config.mel_bins
+    return Evidence(visual.mean(), audio.mean(), mel[:, :bins].reshape(n_frames, -1, bins))
 
 
 def _batches(windows: Iterator[Window]) -> Iterator[list[Window]]:

@@ -218,3 +218,19 @@ def test_half_a_file_is_scored_as_far_as_it_goes(localizer, tmp_path):
 def test_a_device_that_is_not_there_is_refused(device):
     with pytest.raises(DeepLocError, match="--device cpu"):
         load_localizer("tiny", device=device)
+
+
+def test_the_growing_curve_changes_nothing_in_the_report(localizer, short, report):
+    grown = np.full((2, 75), np.nan, np.float32)
+
+    def preview(start, total, errors):
+        assert total == 75
+        for row, stream in zip(grown, ("visual", "audio"), strict=True):
+            row[start : start + len(errors[stream])] = errors[stream]
+
+    found = localizer(short, preview=preview)
+    for one, other in zip(found.scores, report.scores, strict=True):
+        np.testing.assert_array_equal(one.values, other.values)
+    told = ~np.isnan(grown[0])
+    assert told[:30].all()  # every step but those of the last windows
+    np.testing.assert_allclose(grown[0][told], report.scores[0].values[told] / 2, rtol=1e-6)

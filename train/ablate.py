@@ -30,7 +30,7 @@ from train.baselines import CHANCE, ERROR, Method, chance
 from train.compare import Contender, compare
 from train.data import load_cache
 from train.discovery import ClipSet
-from train.evidence import measure_samples, set_statistics, standardised
+from train.evidence import ByFile, measure_samples, set_statistics
 from train.pictures import write_ablation
 from train.tables import ablation_markdown
 from train.train_fdn import NOT_LEARNING, learn, parse
@@ -157,10 +157,7 @@ def main(arguments: list[str] | None = None) -> None:
     samples = load_cache(cache, args.split)
     folder = args.test_evidence or (cache / "evidence" if args.test_cache else args.evidence)
     raw = measure_samples(args.run / "mae", samples, folder, args.workers)
-    evidence = {
-        sample.annotation.file: standardised(shared.model, item)
-        for sample, item in zip(samples, raw, strict=True)
-    }
+    evidence = ByFile.of(samples, raw.standardised(shared.model))
     drawn, draws = draw(samples, args.resamples)
     rows = compare(samples, contenders(shared, evidence, args), draws, REFERENCE)
     result = {

@@ -23,6 +23,7 @@ from deeploc.annotations import ClipAnnotation, read_annotations
 from deeploc.sound import MEL_PER_STEP
 
 METADATA = "metadata.json"
+SPEECH_SUFFIXES = {".flac", ".wav", ".mp3", ".m4a", ".ogg"}
 PATIENCE = 1000
 
 
@@ -30,8 +31,8 @@ PATIENCE = 1000
 class ClipTensors:
     """What the model needs of one clip of T steps.
 
-    `faces (T, H, W, 3) uint8` (zeros where unseen), `mel (4T, 90) float32` as `log_mel` gives it;
-    `seen`, `heard` are `(T,) bool`.
+    `faces (T, H, W, 3) uint8` (zeros where unseen; of speech without a picture, no pixels), `mel
+    (4T, 90) float32` as `log_mel` gives it; `seen`, `heard` are `(T,) bool`.
     """
 
     faces: np.ndarray
@@ -78,9 +79,15 @@ class Sample:
     path: Path
 
     @property
+    def spoken(self) -> bool:
+        """Speech without a picture."""
+        return Path(self.annotation.file).suffix.lower() in SPEECH_SUFFIXES
+
+    @property
     def untouched(self) -> bool:
-        """Authentic by its label, and no null forgery (authentic, but re-blended) either."""
-        return not self.annotation.forged and not self.annotation.families
+        """A talking face, authentic by its label, and no null forgery (authentic, but re-blended)
+        either."""
+        return not (self.annotation.forged or self.annotation.families or self.spoken)
 
     @property
     def tensors(self) -> ClipTensors:

@@ -29,7 +29,7 @@ from deeploc.losses import (
 from deeploc.measure import Evidence, fused_error
 from deeploc.media import VIDEO_RATE_HZ
 from deeploc.metrics import step_labels
-from deeploc.models.fdn import FDN, picture_input, sound_input
+from deeploc.models.fdn import FDN, Discovery, mel_input, picture_input, sound_input
 from deeploc.models.rt_deeploc import RTDeepLoc
 from deeploc.rival_losses import deviation_loss, hard_snippet_loss, p2s_loss
 from deeploc.scores import STREAMS
@@ -54,13 +54,14 @@ WEIGHTS = (
 class Clips:
     """Clips as padded tensors: evidence, what is known of it, and truth of clips and steps.
 
-    `visual (B, T, 2 Dv)`, `audio (B, T, 2 Da)`: `picture_input` and `sound_input`;
-    `error (B, T)`; `seen`, `heard (B, T) bool`; `labels (B, 3)` and `steps (B, T, 3)` in the order
-    visual, audio, fused, 1 = forged.
+    `visual (B, T, 2 Dv)`, `audio (B, T, 2 Da)`, `mel (B, T, 4, M)`: `picture_input`, `sound_input`
+    and `mel_input`; `error (B, T)`; `seen`, `heard (B, T) bool`; `labels (B, 3)` and
+    `steps (B, T, 3)` in the order visual, audio, fused, 1 = forged.
     """
 
     visual: Tensor
     audio: Tensor
+    mel: Tensor
     error: Tensor
     seen: Tensor
     heard: Tensor
@@ -77,6 +78,9 @@ class Clips:
         """The same clips from step `start` on; their labels stay those of the whole clips."""
         parts = {name: tensor[:, start : start + length] for name, tensor in vars(self).items()}
         return Clips(**(parts | {"labels": self.labels}))
+
+    def discovered(self, fdn: FDN) -> Discovery:
+        return fdn(self.visual, self.audio, self.mel, self.seen, self.heard)
 
     @property
     def nbytes(self) -> int:
@@ -99,6 +103,7 @@ def prepared(sample: Sample, evidence: Evidence) -> Clips:
     return Clips(
         picture_input(torch.from_numpy(evidence.visual)[None], seen),
         sound_input(torch.from_numpy(evidence.audio)[None], heard),
+        mel_input(torch.from_numpy(evidence.mel)[None], heard),
         torch.from_numpy(np.nan_to_num(fused_error(evidence)))[None],
         seen,
         heard,
@@ -163,7 +168,7 @@ class Teacher:
         seen: dict[int, list[Tensor]] = {i: [] for i in columns}
         for clips in batches:
             with torch.inference_mode():
-                logits = fdn(clips.visual, clips.audio, clips.seen, clips.heard).logits
+                logits = clips.discovered(fdn).logits
             authentic = known_steps(clips) & (clips.labels == 0)[:, None]
             for i, scores in seen.items():
                 scores.append(logits[..., i][authentic[..., i]])
@@ -172,7 +177,7 @@ class Teacher:
     def labels(self, clips: Clips) -> Tensor:
         """`(B, T, 3)` pseudo-labels, NaN where a step is not taken for known."""
         with torch.no_grad():
-            logits = self.fdn(clips.visual, clips.audio, clips.seen, clips.heard).logits
+            logits = clips.discovered(self.fdn).logits
         valid, found = known_steps(clips), torch.full_like(logits, torch.nan)
         for i, gates in self.gates.items():
             forged = clips.labels[:, i] > 0
@@ -193,7 +198,7 @@ def fdn_loss(
     Terms are those of `add_loss_arguments`; one of weight 0 is not there. Only `--labels frames`
     reads `clips.steps`. Pseudo-labels are those of `teacher`, the first stage.
     """
-    found = model.fdn(clips.visual, clips.audio, clips.seen, clips.heard)
+    found = clips.discovered(model.fdn)
     valid = known_steps(clips)
     logits, known, label = found.logits[..., 2], valid[..., 2], clips.labels[:, 2]
     forged = label > 0

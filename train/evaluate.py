@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from deeploc.checkpoints import load_checkpoint
-from deeploc.measure import Evidence
 from deeploc.scores import STREAMS
 from train.baselines import CHECKPOINT, ERROR, all_methods
 from train.breakdown import by_family, by_kind, errors_by_family, reliability, seen_families
 from train.data import METADATA, Sample, load_cache
-from train.evidence import measure_samples
+from train.evidence import ByFile, Measured, measure_samples
 from train.pictures import write_pictures
 from train.tables import markdown
 from train.trials import ALARMS, Trial, draw, prepare, protocol
@@ -36,7 +35,7 @@ def evaluate(
     checkpoint: Path,
     cache: Path,
     samples: list[Sample],
-    evidence: Sequence[Evidence],
+    measured: Measured,
     beside: Mapping[str, Path],
     resamples: int = 1000,
 ) -> dict:
@@ -47,7 +46,8 @@ def evaluate(
     """
     model, info = load_checkpoint(checkpoint)
     files = [sample.annotation.file for sample in samples]
-    methods = all_methods(model, dict(zip(files, evidence, strict=True)), beside)
+    evidence = ByFile.of(samples, measured.standardised(model))
+    methods = all_methods(model, evidence, beside)
     drawn, draws = draw(samples, resamples)
     trials = {
         name: {stream: prepare(samples, method, stream) for stream in STREAMS}
@@ -117,9 +117,9 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     samples = load_cache(args.cache, args.split)
     folder = args.evidence or args.cache / "evidence"
-    evidence = measure_samples(args.checkpoint, samples, folder, args.workers)
+    measured = measure_samples(args.checkpoint, samples, folder, args.workers)
     beside = {name: Path(path) for name, path in args.beside}
-    result = evaluate(args.checkpoint, args.cache, samples, evidence, beside, args.resamples)
+    result = evaluate(args.checkpoint, args.cache, samples, measured, beside, args.resamples)
     result["protocol"]["split"] = args.split
     plain = json.loads(json.dumps(result), parse_constant=lambda nan: None)
     out = args.out or args.checkpoint

@@ -8,7 +8,8 @@ nothing about labels beyond authentic or forged.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -18,16 +19,18 @@ from typing import overload
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from torch import Tensor
 from tqdm import tqdm
 
-from deeploc.checkpoints import WEIGHTS, load_checkpoint
+from deeploc.checkpoints import CONFIG, WEIGHTS, load_checkpoint
 from deeploc.measure import Evidence, measure
 from deeploc.models.rt_deeploc import RTDeepLoc
 from train.data import Sample, cached_path
 from train.ranks import Ranks, alone
 
 MIN_SPREAD = 0.05
+KEPT = ("visual", "audio", "mel")
 
 _models: dict[Path, RTDeepLoc] = {}
 
@@ -50,6 +53,7 @@ class Scale:
         return Evidence(
             (raw.visual - self.face_mean) / self.face_std,
             (raw.audio - self.sound_mean) / self.sound_std,
+            raw.mel,
         )
 
 
@@ -71,7 +75,7 @@ class Measured(Sequence[Evidence]):
         if isinstance(index, slice):
             return Measured(self.paths[index], self.scale)
         with np.load(self.paths[index]) as stored:
-            raw = Evidence(stored["visual"].astype(np.float32), stored["audio"].astype(np.float32))
+            raw = Evidence(*(stored[name].astype(np.float32) for name in KEPT))
         return self.scale.standardised(raw) if self.scale else raw
 
     def standardised(self, model: RTDeepLoc) -> Measured:
@@ -84,6 +88,38 @@ class Measured(Sequence[Evidence]):
         return Measured([path for sample, path in pairs if sample.untouched], self.scale)
 
 
+@dataclass(frozen=True)
+class ByFile(Mapping[str, Evidence]):
+    """Evidence by the clip's name, read anew whenever it is asked for."""
+
+    places: Mapping[str, int]
+    measured: Measured
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample], measured: Measured) -> ByFile:
+        return cls({sample.annotation.file: i for i, sample in enumerate(samples)}, measured)
+
+    def __getitem__(self, file: str) -> Evidence:
+        return self.measured[self.places[file]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+def autoencoder_digest(checkpoint: Path) -> str:
+    """Of all in a checkpoint that raw evidence depends on: the MAE's sizes, and its weights in half
+    precision, for `RUN/model` is saved so and `RUN/mae` is not."""
+    sizes = json.loads((checkpoint / CONFIG).read_text())["mae"]
+    digest = hashlib.sha256(json.dumps(sizes, sort_keys=True).encode())
+    with safe_open(checkpoint / WEIGHTS, "pt") as stored:
+        for name in sorted(name for name in stored.keys() if name.startswith("mae.")):  # noqa: SIM118
+            digest.update(name.encode() + stored.get_tensor(name).half().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
 def measure_samples(
     checkpoint: Path,
     samples: Sequence[Sample],
@@ -91,12 +127,13 @@ def measure_samples(
     workers: int = 1,
     ranks: Ranks | None = None,
 ) -> Measured:
-    """Evidence of each sample by the checkpoint's own statistics, which an MAE alone has not.
+    """Raw evidence of each sample by the checkpoint's MAE.
 
-    Measured clips are kept under `folder`, by the hash of the weights. Ranks divide the work.
+    Measured clips are kept under `folder`, by the digest of the MAE: checkpoints that differ in
+    anything else measure nothing anew. Ranks divide the work.
     """
     ranks = ranks or alone()
-    digest = hashlib.sha256((checkpoint / WEIGHTS).read_bytes()).hexdigest()[:12]
+    digest = autoencoder_digest(checkpoint)
     work = partial(_measure, checkpoint=checkpoint, folder=folder / digest, device=ranks.device)
     own = ranks.own(samples)
     bar = partial(tqdm, total=len(own), unit="clip", disable=not ranks.first)
@@ -117,16 +154,12 @@ def _measure(sample: Sample, checkpoint: Path, folder: Path, device: torch.devic
     if path.exists():
         return
     if folder not in _models:
-        _models[folder] = load_checkpoint(checkpoint)[0].to(device)
+        _models[folder] = unscaled(load_checkpoint(checkpoint)[0]).to(device)
     clip = sample.tensors
     found = measure(_models[folder], clip.stream(), clip.mel, clip.heard)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial_path = path.with_name(path.name + ".part.npz")
-    np.savez(
-        partial_path,
-        visual=found.visual.astype(np.float16),
-        audio=found.audio.astype(np.float16),
-    )
+    np.savez(partial_path, **{name: getattr(found, name).astype(np.float16) for name in KEPT})
     partial_path.rename(path)
 
 
@@ -164,6 +197,9 @@ def set_statistics(
         getattr(model, f"{name}_std").copy_(spread.clamp(min=MIN_SPREAD))
 
 
-def standardised(model: RTDeepLoc, raw: Evidence) -> Evidence:
-    """Raw evidence under the statistics that `set_statistics` put into the model."""
-    return Scale.of(model).standardised(raw)
+def unscaled(model: RTDeepLoc) -> RTDeepLoc:
+    """The model without statistics, whose evidence is raw."""
+    for name in ("face", "sound"):
+        getattr(model, f"{name}_mean").zero_()
+        getattr(model, f"{name}_std").fill_(1)
+    return model

@@ -20,7 +20,7 @@ from skimage.data import astronaut
 
 from deeploc.faces.detector import FaceDetector
 from deeploc.media import AUDIO_RATE_HZ, VIDEO_RATE_HZ, write_clip
-from train import forge_picture, forge_sound, forge_speech
+from train import forge_picture, forge_sound, forge_tts
 from train.forge_face import Picture, follow_landmarks
 
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
@@ -213,12 +213,12 @@ def talk(
 
 def _voices(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """The clip's speech and somebody else's: by espeak-ng where it is installed, else babble."""
-    if not forge_speech.has_tts():
+    if not forge_tts.is_installed("tts"):
         return synthetic_voice(8.0, rng), synthetic_voice(4.0, rng)
-    voice = forge_speech.speak(SENTENCES, VOICE, 150, 50)
+    voice = forge_tts.speak(SENTENCES, VOICE, 150, 50)
     pad = int(0.3 * AUDIO_RATE_HZ)
     voice = np.pad(voice, pad)[: int(8.8 * AUDIO_RATE_HZ)]
-    return voice[: len(voice) // STEP_SAMPLES * STEP_SAMPLES], forge_speech.speak(
+    return voice[: len(voice) // STEP_SAMPLES * STEP_SAMPLES], forge_tts.speak(
         FOREIGN, OTHER_VOICE, 165, 35
     )
 

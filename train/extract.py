@@ -6,7 +6,8 @@ UMMAFormer, our CSV, or folders called authentic and forged. The cache's own `me
 always in one layout, so that later steps needn't know where the clips came from.
 
 The same decoding, face tracking, cropping and sound as `deeploc.localizer`. Resumable: clips that
-are in the cache are skipped. A clip without a usable face is reported and left out.
+are in the cache are skipped. A clip without a usable face is reported and left out; a sound file is
+kept as speech without a picture, which the discovery network may learn from.
 """
 
 from __future__ import annotations
@@ -40,8 +41,9 @@ from deeploc.faces.tracker import track_faces
 from deeploc.media import VIDEO_RATE_HZ, open_clip
 from deeploc.models.mae import MAEConfig
 from deeploc.sound import heard_steps, log_mel
-from train.data import METADATA, ClipTensors, cached_path
+from train.data import METADATA, SPEECH_SUFFIXES, ClipTensors, cached_path
 from train.forge import split_identities
+from train.forge_chunk import STEP_SAMPLES, heard
 
 SPLIT_SEED = 0
 APART_S, APART_SHARE = 0.1, 0.01  # what a clip may last longer or shorter than its annotation says
@@ -57,6 +59,17 @@ def extract_clip(path: Path, detector: FaceDetector, size: int) -> ClipTensors:
     faces = np.stack([blank if crop is None else crop for crop in crops])
     audio = clip.audio if clip.audio is not None else np.zeros(0, np.float32)
     return ClipTensors(faces, log_mel(audio, len(crops)), seen, heard_steps(clip))
+
+
+def extract_speech(path: Path) -> ClipTensors:
+    """A sound file as tensors of a clip that is heard throughout and never seen."""
+    audio = heard(path)
+    n_frames = len(audio) // STEP_SAMPLES
+    if not n_frames:
+        raise DeepLocError("it holds no sound")
+    nothing = np.zeros((n_frames, 0, 0, 3), np.uint8)
+    everywhere = np.ones(n_frames, bool)
+    return ClipTensors(nothing, log_mel(audio, n_frames), ~everywhere, everywhere)
 
 
 def with_splits(annotations: list[ClipAnnotation]) -> list[ClipAnnotation]:
@@ -112,7 +125,10 @@ def _work(clip: ClipAnnotation, root: Path, cache: Path, size: int) -> str | Non
     if target.exists():
         return None
     try:
-        tensors = extract_clip(root / clip.file, _detector(), size)
+        if Path(clip.file).suffix.lower() in SPEECH_SUFFIXES:
+            tensors = extract_speech(root / clip.file)
+        else:
+            tensors = extract_clip(root / clip.file, _detector(), size)
         tensors.save(target)
     except DeepLocError as error:
         return f"{clip.file} is left out: {error}"

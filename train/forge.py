@@ -2,6 +2,7 @@
 
     python -m train.forge --authentic clips/ --out corpus/
 
+`--speech` adds speech that has no picture, for the train split alone: many more voices than faces.
 `--splice` makes another corpus, for validation and testing only: stretches of real generators'
 output, as the manifest lists it, cut into the authentic clips (`forge_splice`). Whoever is in it
 is left out of every training split.
@@ -31,9 +32,18 @@ from tqdm import tqdm
 
 from deeploc.errors import DeepLocError
 from deeploc.media import VIDEO_RATE_HZ, open_clip
-from train import forge_picture, forge_sound, forge_speech
-from train.forge_chunk import Chunk, Plan, forge_chunk, source_of
+from train import forge_picture, forge_sound
+from train.data import SPEECH_SUFFIXES
+from train.forge_chunk import (
+    STEP_SAMPLES,
+    Chunk,
+    Plan,
+    forge_chunk,
+    heard,
+    source_of,
+)
 from train.forge_splice import has_generators, list_splices, splice_chunk
+from train.forge_tts import ENGINES, is_installed
 
 SUFFIXES = {".mp4", ".mov", ".webm", ".mkv", ".avi", ".mpg", ".m4v"}
 SPLITS = ("train", "dev", "test")
@@ -45,8 +55,10 @@ def read_manifest(manifest: Path) -> pd.DataFrame:
     return pd.read_csv(manifest, dtype=str, keep_default_na=False)
 
 
-def list_clips(authentic: Path, manifest: Path | None) -> list[tuple[Path, str]]:
-    """Authentic clips and their identities.
+def list_clips(
+    authentic: Path, manifest: Path | None, suffixes: Collection[str] = SUFFIXES
+) -> list[tuple[Path, str]]:
+    """Authentic clips of the `suffixes` and their identities.
 
     Identities come from the manifest (its paths are relative to its own folder), else from the
     parent folder, or from the file name for files that lie directly in `authentic`.
@@ -59,8 +71,12 @@ def list_clips(authentic: Path, manifest: Path | None) -> list[tuple[Path, str]]
         rows = zip(known.path, known.identity, strict=True)
         listed = [((manifest.parent / path).resolve(), identity) for path, identity in rows]
         inside = authentic.resolve()
-        return sorted((path, identity) for path, identity in listed if path.is_relative_to(inside))
-    files = sorted(path for path in authentic.rglob("*") if path.suffix.lower() in SUFFIXES)
+        return sorted(
+            (path, identity)
+            for path, identity in listed
+            if path.is_relative_to(inside) and path.suffix.lower() in suffixes
+        )
+    files = sorted(path for path in authentic.rglob("*") if path.suffix.lower() in suffixes)
     return [
         (path.resolve(), path.stem if path.parent == authentic else path.parent.name)
         for path in files
@@ -99,25 +115,59 @@ def cut_chunks(
     held_out: Collection[str] = (),
 ) -> list[Chunk]:
     """Chunks of at least 2.5 s, at most `per_identity` of them for anybody, in a fixed order."""
+    pieces = _pieces(clips, clip_seconds)
+    splits = split_identities(pieces, seed, held_out)
+    return _chosen(pieces, splits, seed, per_identity, 0)
+
+
+def speech_chunks(
+    speech: list[tuple[Path, str]],
+    people: Collection[str],
+    seed: int,
+    clip_seconds: float,
+    per_identity: int,
+    first: int,
+) -> list[Chunk]:
+    """The same of speech without pictures, all for training, numbered from `first` on; of nobody
+    among `people`, who are in another split or are known to generators."""
+    pieces = _pieces([(path, who) for path, who in speech if who not in people], clip_seconds)
+    return _chosen(pieces, dict.fromkeys(pieces, "train"), seed, per_identity, first)
+
+
+def _pieces(
+    clips: list[tuple[Path, str]], clip_seconds: float
+) -> dict[str, list[tuple[str, int, int]]]:
     pieces: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
     longest = int(clip_seconds * VIDEO_RATE_HZ)
     shortest = int(MIN_CHUNK_S * VIDEO_RATE_HZ)
     for path, identity in clips:
         try:
-            n_frames = open_clip(path).grid.n_frames
+            if path.suffix.lower() in SPEECH_SUFFIXES:
+                n_frames = len(heard(path)) // STEP_SAMPLES
+            else:
+                n_frames = open_clip(path).grid.n_frames
         except DeepLocError as error:
             tqdm.write(f"skipped {path.name}: {error}")
             continue
         for start in range(0, n_frames - shortest + 1, longest):
             pieces[identity].append((str(path), start, min(start + longest, n_frames)))
-    splits = split_identities(pieces, seed, held_out)
+    return pieces
+
+
+def _chosen(
+    pieces: dict[str, list[tuple[str, int, int]]],
+    splits: dict[str, str],
+    seed: int,
+    per_identity: int,
+    first: int,
+) -> list[Chunk]:
     chosen: list[tuple[str, str, str, int, int]] = []
     for identity in sorted(pieces):
         order = np.random.default_rng([seed, len(chosen)]).permutation(len(pieces[identity]))
         for index in order[:per_identity]:
             path, start, stop = pieces[identity][index]
             chosen.append((path, identity, splits[identity], start, stop))
-    return [Chunk(number, *values) for number, values in enumerate(chosen)]
+    return [Chunk(number, *values) for number, values in enumerate(chosen, start=first)]
 
 
 def build(plan: Plan, workers: int) -> list[dict[str, Any]]:
@@ -184,15 +234,44 @@ def _is_of(record: dict[str, Any], plan: Plan, chunk: Chunk) -> bool:
     return same and (Path(plan.out) / record["file"]).exists()
 
 
-def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m train.forge", description=__doc__)
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the chunks are cut from: the same words give `train.fit_vocoder` the same chunks."""
     parser.add_argument("--authentic", type=Path, help="folder of talking clips")
+    parser.add_argument(
+        "--speech", type=Path, help="folder of speech without pictures, for the train split alone"
+    )
     parser.add_argument(
         "--manifest",
         type=Path,
         help="CSV: path, label, identity, has_audio; for generators' output also modified, "
         "generator, pair, segments",
     )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--clip-seconds", type=float, default=7.0)
+    parser.add_argument("--per-identity", type=int, default=8, help="chunks of one person at most")
+
+
+def chunks_of(options: argparse.Namespace) -> list[Chunk]:
+    """The chunks that the options of `add_source_arguments` name."""
+    held_out = set()
+    if options.manifest:
+        held_out = has_generators(read_manifest(options.manifest))
+    length, most = options.clip_seconds, options.per_identity
+    chunks: list[Chunk] = []
+    if options.authentic:
+        clips = list_clips(options.authentic, options.manifest)
+        chunks = cut_chunks(clips, options.seed, length, most, held_out)
+    if options.speech:
+        speech = list_clips(options.speech, options.manifest, SPEECH_SUFFIXES)
+        others = held_out | {chunk.identity for chunk in chunks if chunk.split != "train"}
+        first = len(chunks)
+        chunks += speech_chunks(speech, others, options.seed, length, most, first)
+    return chunks
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m train.forge", description=__doc__)
+    add_source_arguments(parser)
     parser.add_argument(
         "--splice", action="store_true", help="cut real generators' output into its originals"
     )
@@ -202,11 +281,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="with --splice: cut in the original's own pictures, only coded once more",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the corpus")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--clip-seconds", type=float, default=7.0)
-    parser.add_argument("--per-identity", type=int, default=8, help="chunks of one person at most")
     parser.add_argument(
         "--rounds", type=int, default=1, help="how often a chunk of the train split is forged"
+    )
+    parser.add_argument(
+        "--speech-rounds", type=int, default=4, help="how often a chunk of --speech is forged"
+    )
+    parser.add_argument(
+        "--vocoder", type=Path, help="a neural vocoder by train.fit_vocoder, for copy-synthesis"
     )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument(
@@ -220,25 +302,32 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
-    if not forge_speech.has_tts():
-        print("espeak-ng is not installed: no forgery of the family 'tts' will be made.")
-    table = None if options.manifest is None else read_manifest(options.manifest)
-    held_out = set() if table is None else has_generators(table)
+    for family, engine in ENGINES.items():
+        if not is_installed(family):
+            print(f"{engine} is not installed: no forgery of the family '{family}' will be made.")
     if options.splice:
-        if table is None:
+        if options.manifest is None:
             raise SystemExit("--splice needs --manifest: it tells which clip was made from which.")
-        splits = split_identities(table.identity, options.seed, held_out)
+        table = read_manifest(options.manifest)
+        splits = split_identities(table.identity, options.seed, has_generators(table))
         chunks = list_splices(table, options.manifest.parent, splits, options.control)
     else:
-        if options.authentic is None:
+        if options.authentic is None and options.speech is None:
             raise SystemExit("--authentic is missing: the folder of authentic talking clips.")
-        clips = list_clips(options.authentic, options.manifest)
-        length, most = options.clip_seconds, options.per_identity
-        chunks = cut_chunks(clips, options.seed, length, most, held_out)
+        chunks = chunks_of(options)
     if not chunks:
         raise SystemExit(f"{options.authentic} holds no clip of {MIN_CHUNK_S} s or more to forge.")
-    unseen = tuple(options.unseen)
-    plan = Plan(tuple(chunks), str(options.out), options.seed, unseen, options.rounds)
+    if options.vocoder and not options.vocoder.exists():
+        raise SystemExit(f"There is no {options.vocoder}: make it by train.fit_vocoder.")
+    plan = Plan(
+        tuple(chunks),
+        str(options.out),
+        options.seed,
+        tuple(options.unseen),
+        options.rounds,
+        options.speech_rounds,
+        str(options.vocoder) if options.vocoder else None,
+    )
     records = build(plan, options.workers)
     counts = pd.DataFrame(records, columns=["split", "n_fakes"])
     print(counts.assign(forged=counts.n_fakes > 0).groupby(["split", "forged"]).size().to_string())

@@ -1,4 +1,5 @@
 """One chunk of an authentic clip in, its variants out: authentic, forged in picture, sound or both.
+Speech without a picture has the variants of the sound alone.
 
 All variants of a chunk leave with the same size, loudness and quality. The manipulations themselves
 are in `forge_picture` and `forge_sound`; which clips there are is decided in `forge`.
@@ -8,22 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import torch
 from PIL import Image
 from scipy.signal import butter, sosfiltfilt
 
+from deeploc.decode import sound_chunks
 from deeploc.errors import DeepLocError, NoFace
 from deeploc.faces.detector import FaceDetector
 from deeploc.media import AUDIO_RATE_HZ, VIDEO_RATE_HZ, open_clip, write_clip
 from deeploc.timeline import Segment, Timeline
-from train import forge_face, forge_picture, forge_sound, forge_speech
+from train import forge_face, forge_picture, forge_sound
+from train.data import SPEECH_SUFFIXES
 from train.forge_face import Picture, head_turn
+from train.forge_tts import ENGINES, is_installed
 
 MAX_HEIGHT = 360
 SPAN_S = (0.4, 2.0)
@@ -40,7 +46,9 @@ FORGED: tuple[Variant, ...] = (
     ("sound", ("audio",)),
     ("both", ("visual", "audio")),
 )
+SPOKEN: Variant = ("sound", ("audio",))
 STEP_SAMPLES = int(AUDIO_RATE_HZ / VIDEO_RATE_HZ)
+SPEECH_BITRATE = 128_000
 
 
 @dataclass(frozen=True)
@@ -73,24 +81,32 @@ class Chunk:
     fakes: tuple[Fake, ...] = ()
     speech: str | None = None
 
+    @property
+    def unseen(self) -> bool:
+        """Whether it is speech without a picture."""
+        return Path(self.path).suffix.lower() in SPEECH_SUFFIXES
+
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a worker needs: the chunks, where forgeries go, what they may use, and how often
-    each chunk of the train split is forged."""
+    """All that a worker needs: the chunks, where forgeries go, what they may use, how often each
+    chunk of the train split is forged, that of speech too, and the file of a neural vocoder."""
 
     chunks: tuple[Chunk, ...]
     out: str
     seed: int
     unseen: tuple[str, ...]
     rounds: int = 1
+    speech_rounds: int = 1
+    vocoder: str | None = None
 
 
 @dataclass(frozen=True)
 class Talk:
-    """A decoded chunk: a picture and its `audio (S,) float32`, 640 samples a frame."""
+    """A decoded chunk: a picture, if it has one, and its `audio (S,) float32`, 640 samples a
+    frame."""
 
-    picture: Picture
+    picture: Picture | None
     audio: np.ndarray
 
 
@@ -103,6 +119,9 @@ def _detector() -> FaceDetector:
 @lru_cache(maxsize=4)
 def load_talk(chunk: Chunk, seed: int) -> Talk:
     """The chunk's pixels, landmarks and sound. Raises `DeepLocError` when there is no face."""
+    if chunk.unseen:
+        audio = at_loudness(load_speech(chunk), np.random.default_rng([seed, chunk.number]))
+        return Talk(None, audio)
     clip = open_clip(chunk.path)
     if clip.audio is None:
         raise NoFace("the clip has no sound; forging needs clips of people talking")
@@ -112,6 +131,22 @@ def load_talk(chunk: Chunk, seed: int) -> Talk:
     audio = at_loudness(steady(audio), np.random.default_rng([seed, chunk.number]))
     landmarks = forge_face.follow_landmarks(frames, _detector())
     return Talk(Picture(frames, landmarks), audio)
+
+
+def load_speech(chunk: Chunk) -> np.ndarray:
+    """The chunk's sound alone, `(S,) float32`, 640 samples a step."""
+    first, last = (step * STEP_SAMPLES for step in (chunk.start, chunk.stop))
+    return steady(np.pad(heard(Path(chunk.path)), (0, last))[first:last])
+
+
+def heard(path: Path) -> np.ndarray:
+    """All sound of a file, `(S,) float32`, 16 kHz mono; empty without any."""
+    sound = np.zeros(0, np.float32)
+    for start, samples in sound_chunks(path, 0.0, AUDIO_RATE_HZ):
+        begin = max(start, 0)
+        sound = np.pad(sound, (0, max(0, begin + len(samples) - len(sound))))
+        sound[begin : begin + len(samples)] = samples
+    return sound
 
 
 def at_loudness(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -167,17 +202,27 @@ def draw_family(module: Any, plan: Plan, chunk: Chunk, rng: np.random.Generator)
     alone = not _others(plan, chunk)
     unseen = [name for name in module.UNSEEN_FAMILIES if name in plan.unseen]
     seen = [name for name in module.FAMILIES if name not in plan.unseen]
-    if chunk.split == "test" and unseen and rng.random() < UNSEEN_PROBABILITY:
-        return str(rng.choice(unseen))
     if alone:
         seen = [name for name in seen if name not in module.FROM_OTHERS]
-    if not forge_speech.has_tts():
-        seen = [name for name in seen if name != "tts"]
-    return str(rng.choice(seen))
+    seen, unseen = ([name for name in names if _can_be_made(name)] for names in (seen, unseen))
+    if chunk.split == "test" and unseen and rng.random() < UNSEEN_PROBABILITY:
+        return str(rng.choice(unseen))
+    weights = np.array([module.FAMILIES[name] for name in seen], float)
+    return str(rng.choice(seen, p=weights / weights.sum()))
+
+
+def _can_be_made(family: str) -> bool:
+    return family not in ENGINES or is_installed(family)
 
 
 def _others(plan: Plan, chunk: Chunk) -> list[Chunk]:
-    return [c for c in plan.chunks if c.split == chunk.split and c.identity != chunk.identity]
+    return [
+        other
+        for other in plan.chunks
+        if other.split == chunk.split
+        and other.identity != chunk.identity
+        and other.unseen == chunk.unseen
+    ]
 
 
 def _donor(
@@ -193,21 +238,30 @@ def _donor(
     if family in forge_sound.FROM_OTHERS:
         return next(_loaded(_others(plan, chunk), 4, plan.seed, rng), None)
     if family in ("other-utterance", "copy-synthesis") and rng.random() < 0.5:
-        own = [c for c in plan.chunks if c.identity == chunk.identity and c != chunk]
+        own = [
+            other
+            for other in plan.chunks
+            if other.identity == chunk.identity and other != chunk and other.unseen == chunk.unseen
+        ]
         return next(_loaded(own, 2, plan.seed, rng), None)
     return None
 
 
 def _most_alike(talk: Talk, tried: Iterator[Talk]) -> Talk | None:
     best, smallest = None, np.inf
-    turn = head_turn(talk.picture, 0, len(talk.audio))
+    turn = _head_turn(talk)
     for donor in tried:
-        gap = abs(head_turn(donor.picture, 0, len(donor.audio)) - turn)
+        gap = abs(_head_turn(donor) - turn)
         if gap < smallest:
             best, smallest = donor, gap
         if gap < SIMILAR_TURN:
             break
     return best
+
+
+def _head_turn(talk: Talk) -> float:
+    assert talk.picture
+    return head_turn(talk.picture, 0, len(talk.audio))
 
 
 def _loaded(
@@ -225,16 +279,36 @@ def forge_chunk(plan: Plan, chunk: Chunk) -> list[dict[str, Any]]:
     talk = load_talk(chunk, plan.seed)
     quality = int(np.random.default_rng([plan.seed, chunk.number, 1]).integers(18, 27))
     records = []
-    variants = FORGED if chunk.number % NULL_EVERY else (*FORGED, NULL)
-    rounds = plan.rounds if chunk.split == "train" else 1
-    for index, (variant, streams) in enumerate([AUTHENTIC, *variants * rounds]):
+    nulls = () if chunk.number % NULL_EVERY else (NULL,)
+    variants = (*FORGED, *nulls) * (plan.rounds if chunk.split == "train" else 1)
+    if chunk.unseen:
+        variants = (*(SPOKEN,) * plan.speech_rounds, *((name, ("audio",)) for name, _ in nulls))
+    suffix = ".m4a" if chunk.unseen else ".mp4"
+    original = f"{chunk.split}/{100 * chunk.number:06d}{suffix}"
+    for index, (variant, streams) in enumerate([AUTHENTIC, *variants]):
         rng = np.random.default_rng([plan.seed, chunk.number, 2, index])
         frames, audio, made = forge_talk(plan, chunk, talk, variant, streams, rng)
-        name = f"{chunk.split}/{100 * chunk.number + index:06d}.mp4"
-        write_clip(Path(plan.out) / name, frames, steady(audio), rate_hz=VIDEO_RATE_HZ, crf=quality)
-        original = None if index == 0 else f"{chunk.split}/{100 * chunk.number:06d}.mp4"
-        records.append(record(plan, chunk, name, original, len(frames), made))
+        name = f"{chunk.split}/{100 * chunk.number + index:06d}{suffix}"
+        path = Path(plan.out) / name
+        if frames is None:
+            write_speech(path, steady(audio))
+        else:
+            write_clip(path, frames, steady(audio), rate_hz=VIDEO_RATE_HZ, crf=quality)
+        n_frames = len(audio) // STEP_SAMPLES
+        records.append(record(plan, chunk, name, original if index else None, n_frames, made))
     return records
+
+
+def write_speech(path: Path, audio: np.ndarray) -> None:
+    """`(S,) float32` at 16 kHz as AAC in an m4a, coded as the sound of a clip is."""
+    with av.open(str(path), "w", format="ipod", options={"fflags": "bitexact"}) as container:
+        stream = container.add_stream("aac", rate=int(AUDIO_RATE_HZ), layout="mono")
+        stream.bit_rate = SPEECH_BITRATE
+        frame = av.AudioFrame.from_ndarray(audio[None].astype(np.float32), "flt", "mono")
+        frame.sample_rate = int(AUDIO_RATE_HZ)
+        frame.pts, frame.time_base = 0, Fraction(1, frame.sample_rate)  # or it comes out later
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
 
 
 def forge_talk(
@@ -244,22 +318,23 @@ def forge_talk(
     variant: str,
     streams: tuple[str, ...],
     rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray, dict[str, dict[str, Any]]]:
+) -> tuple[np.ndarray | None, np.ndarray, dict[str, dict[str, Any]]]:
     """Frames, sound, and by forged stream its family, spans (steps) and parameters."""
-    frames, audio = talk.picture.frames, talk.audio
+    frames, audio = talk.picture.frames if talk.picture else None, talk.audio
     made: dict[str, dict[str, Any]] = {}
-    budget_s = len(frames) / VIDEO_RATE_HZ / 2
+    n_frames = len(audio) // STEP_SAMPLES
+    budget_s = n_frames / VIDEO_RATE_HZ / 2
     apart = len(streams) == 2 and rng.random() < 0.5
     spans: list[tuple[int, int]] = []
     for stream in streams:
         if apart or not spans:
-            spans = draw_spans(len(frames), budget_s / (1 + apart), rng)
+            spans = draw_spans(n_frames, budget_s / (1 + apart), rng)
         module = forge_picture if stream == "visual" else forge_sound
         family = "null" if variant == "null" else draw_family(module, plan, chunk, rng)
         donor = _donor(plan, chunk, talk, family, rng)
         made[stream] = {"family": family, "spans": spans, "params": []}
         for start, end in spans:
-            if stream == "visual":
+            if stream == "visual" and talk.picture and frames is not None:
                 other = donor.picture if donor else None
                 picture = Picture(frames, talk.picture.landmarks)
                 frames, how = forge_picture.forge_picture(picture, (start, end), family, rng, other)
@@ -267,7 +342,7 @@ def forge_talk(
                 samples = (start * STEP_SAMPLES, end * STEP_SAMPLES)
                 speech = donor.audio if donor else None
                 audio, how = forge_sound.forge_sound(
-                    audio, samples, family, rng, speech, chunk.split == "test"
+                    audio, samples, family, rng, speech, chunk.split == "test", plan.vocoder
                 )
             made[stream]["params"].append(how)
     return frames, audio, made

@@ -31,13 +31,16 @@ from train.forge_tool import HEAD, draw_coding, handed_over
 MOST_FADE_FRAMES = 2
 CODED_SHARE = 0.75
 
-FAMILIES = (
-    "mouth-swap-self",
-    "mouth-swap-other",
-    "face-swap-other",
-    "mouth-resynthesis",
-    "face-resynthesis",
-    "freeze",
+FAMILIES = dict.fromkeys(
+    (
+        "mouth-swap-self",
+        "mouth-swap-other",
+        "face-swap-other",
+        "mouth-resynthesis",
+        "face-resynthesis",
+        "freeze",
+    ),
+    1,
 )
 UNSEEN_FAMILIES = ("poisson",)
 FROM_OTHERS = ("mouth-swap-other", "face-swap-other")

@@ -6,6 +6,7 @@ floor and puts it in. Nothing here knows about files, picture, labels or splits.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,18 +16,30 @@ from scipy.signal import fftconvolve, firwin2, welch
 from train.forge_speech import (
     HOP_SAMPLES,
     RATE_HZ,
-    VOCODERS,
+    draw_vocoder,
     frame_levels,
     pitched,
-    spoken,
+    stretched,
     vocode,
 )
+from train.forge_tts import ENGINES, spoken
 
 FADE_S = (0.010, 0.020)
 LEVEL_DB, LEVEL_BLOCKS = (-24.0, 12.0), 3.0
 
-FAMILIES = ("other-utterance", "other-speaker", "tts", "copy-synthesis", "pitch")
-UNSEEN_FAMILIES = ("griffinlim",)
+CONTEXT_SAMPLES = RATE_HZ // 2  # what a vocoder hears beside the span
+OWN_WORDS = 0.6
+
+FAMILIES = {
+    "other-utterance": 1,
+    "other-speaker": 1,
+    "tts": 1,
+    "piper": 1,
+    "copy-synthesis": 6,
+    "pitch": 1,
+    "speed": 1,
+}
+UNSEEN_FAMILIES = ("flite",)
 FROM_OTHERS = ("other-speaker",)
 
 
@@ -43,17 +56,18 @@ def forge_sound(
     rng: np.random.Generator,
     other: np.ndarray | None = None,
     held_out_voices: bool = False,
+    vocoder: str | None = None,
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """A copy of `audio (S,) float32` with the samples `[start, end)` forged, and how it was done.
 
     `other` is foreign speech, needed by `other-speaker` and used by `other-utterance` as another
-    recording of the same person. The family `null` splices the clip into itself, half a sample
-    later: it stays authentic.
+    recording of the same person; `vocoder`, the file of a neural one, is for `copy-synthesis`. The
+    family `null` splices the clip into itself, half a sample later: it stays authentic.
     """
     start, end = span
     own = audio[start:end].astype(np.float64)
     match_spectrum = 0.0
-    foreign = family in ("other-utterance", "other-speaker", "tts")
+    foreign = family in ("other-utterance", "other-speaker", *ENGINES)
     how: dict[str, Any] = {}
     if family == "null":
         donor = _delayed(audio, float(rng.uniform(0.2, 0.8)))[start:end]
@@ -63,18 +77,26 @@ def forge_sound(
             raise ValueError("other-speaker needs another person's speech")
         donor = _utterance(audio, span, other, rng)
         match_spectrum = 0.5 if family == "other-speaker" else 0.0
-    elif family == "tts":
-        donor, how = spoken(end - start, rng, held_out_voices)
+    elif family in ENGINES:
+        donor, how = spoken(end - start, family, rng, held_out_voices)
         match_spectrum = 1.0
     elif family == "copy-synthesis":
-        source = own if rng.random() < 0.5 else _utterance(audio, span, other, rng)
-        how = {"vocoder": str(rng.choice(VOCODERS)), "own_words": source is own}
-        donor = vocode(source, how["vocoder"], rng)
-    elif family == "griffinlim":
-        donor = vocode(own, "griffinlim", rng)
+        chosen, own_words = draw_vocoder(rng, vocoder), bool(rng.random() < OWN_WORDS)
+        before = min(CONTEXT_SAMPLES, start) if own_words else 0
+        source = audio[start - before : end + CONTEXT_SAMPLES]
+        if not own_words:
+            source = _utterance(audio, span, other, rng)
+        donor = vocode(source, chosen, rng)[before : before + end - start]
+        match_spectrum = float(rng.choice([0.0, 0.5]))
+        how = {"vocoder": Path(chosen).name, "own_words": own_words}
     elif family == "pitch":
         how = {"semitones": int(rng.choice([-2, -1, 1, 2]))}
         donor = pitched(own, how["semitones"])
+    elif family == "speed":
+        how = {"rate": round(float(rng.choice([0.85, 0.92, 1.08, 1.15])), 2)}
+        source = np.pad(audio[start:], (0, end - start), "wrap")
+        donor = stretched(source[: round((end - start) * how["rate"]) + 1], how["rate"])
+        donor = donor[: end - start]
     else:
         raise ValueError(f"unknown sound family: {family}")
     return splice(audio, span, donor, rng, match_spectrum, foreign), how

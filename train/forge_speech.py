@@ -1,41 +1,34 @@
-"""Artificial speech: spoken by espeak-ng, taken apart and rebuilt by vocoders, or shifted in pitch.
+"""Speech taken apart and rebuilt by vocoders (WORLD and a neural one among them), or changed in
+pitch or speed.
 
 Nothing here knows about clips, splices or labels. Sound is `(S,) float64` at 16 kHz.
 """
 
 from __future__ import annotations
 
-import io
-import shutil
-import subprocess
-from typing import Any
+from functools import lru_cache
 
-import av
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from scipy.linalg import solve_toeplitz
-from scipy.signal import fftconvolve, lfilter, resample_poly
+from scipy.signal import lfilter, resample_poly
 from torchaudio.functional import griffinlim, melscale_fbanks, phase_vocoder
 
 from deeploc.media import AUDIO_RATE_HZ
+from deeploc.models import vocoder as hifigan
+
+try:
+    import pyworld
+except ImportError:  # without it, one vocoder fewer
+    pyworld = None
 
 RATE_HZ = int(AUDIO_RATE_HZ)
 FRAME_SAMPLES = 400
 HOP_SAMPLES = 160
 VOCODERS = ("lpc-pulse", "lpc-coarse", "mel-smooth", "phase-loose")
-
-VOICES = ("en-gb", "en-us", "en-gb-scotland", "en-029", "en-gb-x-rp", "en-us-nyc")
-VARIANTS = ("+m1", "+m2", "+m3", "+f1", "+f2", "+f3")
-HELD_OUT_VARIANTS = ("+m5", "+m7", "+f4", "+f5")
-SUBJECTS = ("The committee", "My neighbour", "Our new engineer", "Nobody here", "The report", "She")
-VERBS = ("never agreed to", "quietly paid for", "has looked at", "wanted", "will announce", "lost")
-OBJECTS = ("the second budget", "seven small boats", "that promise", "a different answer", "it all")
-ENDINGS = ("last Thursday", "before the meeting", "in front of everyone", "for a good reason", "")
-
-
-def has_tts() -> bool:
-    """Whether espeak-ng is installed, which the family `tts` needs."""
-    return shutil.which("espeak-ng") is not None
+WORLDS = ("world", "world-pitch", "world-formants", "world-coarse")
+WORLD_FRAME_MS = 5.0
 
 
 def frame_levels(audio: np.ndarray) -> np.ndarray:
@@ -44,62 +37,26 @@ def frame_levels(audio: np.ndarray) -> np.ndarray:
     return np.sqrt((blocks.astype(np.float64) ** 2).mean(1) + 1e-12)
 
 
-def spoken(
-    length: int, rng: np.random.Generator, held_out: bool
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Random words by espeak-ng, lossy-coded once as any recording was, from a random word on."""
-    voice = str(rng.choice(VOICES)) + str(rng.choice(HELD_OUT_VARIANTS if held_out else VARIANTS))
-    speed, pitch = int(rng.integers(140, 200)), int(rng.integers(25, 75))
-    words = [str(rng.choice(part)) for part in (SUBJECTS, VERBS, OBJECTS, ENDINGS)]
-    sentence = " ".join(words).strip() + ". " + str(rng.choice(SUBJECTS))
-    donor = _in_a_room(speak(sentence, voice, speed, pitch), rng)
-    donor = _lossy(donor, int(rng.choice([32, 48, 64, 96])))
-    loud = np.flatnonzero(frame_levels(donor) > 0.05 * np.abs(donor).max())
-    donor = donor[loud[0] * HOP_SAMPLES : (loud[-1] + 1) * HOP_SAMPLES]
-    donor = np.tile(donor, length // len(donor) + 1)
-    start = int(rng.integers(len(donor) - length + 1))
-    how = {"voice": voice, "speed": speed, "pitch": pitch, "words": sentence}
-    return donor[start : start + length], how
-
-
-def speak(sentence: str, voice: str, speed: int, pitch: int) -> np.ndarray:
-    """`(S,) float64` speech at 16 kHz by espeak-ng, which must be installed (`has_tts`)."""
-    command = ["espeak-ng", "-v", voice, "-s", str(speed), "-p", str(pitch), "--stdout", sentence]
-    spoken = subprocess.run(command, check=True, capture_output=True).stdout
-    header = spoken.index(b"data") + 8
-    rate_hz = int.from_bytes(spoken[24:28], "little")
-    samples = np.frombuffer(spoken[header : len(spoken) // 2 * 2], "<i2") / 32768
-    return resample_poly(samples, RATE_HZ, rate_hz)
-
-
-def _in_a_room(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The sound with some reverberation: bare, it would stop more abruptly than recorded speech."""
-    seconds = np.arange(int(0.4 * RATE_HZ)) / RATE_HZ
-    echo = rng.standard_normal(len(seconds)) * np.exp(-6.9 * seconds / rng.uniform(0.15, 0.6))
-    echo *= rng.uniform(0.2, 0.6) / np.sqrt((echo**2).sum())
-    return audio + fftconvolve(audio, echo)[: len(audio)]
-
-
-def _lossy(audio: np.ndarray, kbits: int) -> np.ndarray:
-    """The sound after AAC at `kbits` and back: what any downloaded speech has been through."""
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="adts") as coded:
-        stream = coded.add_stream("aac", rate=RATE_HZ, layout="mono")
-        stream.bit_rate = kbits * 1000
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(audio, np.float32)[None], format="fltp", layout="mono"
-        )
-        frame.sample_rate = RATE_HZ
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
-            coded.mux(packet)
-    buffer.seek(0)
-    with av.open(buffer, "r") as container:
-        decoded = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
-    return np.concatenate(decoded).astype(np.float64)
+def draw_vocoder(rng: np.random.Generator, neural: str | None) -> str:
+    """A vocoder for `vocode`, one kind as likely as another; `neural`: the file of a fitted one."""
+    kinds = [VOCODERS, ("griffinlim",)]
+    if pyworld:
+        kinds.append(WORLDS)
+    if neural:
+        kinds.append((neural,))
+    return str(rng.choice(kinds[rng.integers(len(kinds))]))
 
 
 def vocode(audio: np.ndarray, vocoder: str, rng: np.random.Generator) -> np.ndarray:
-    """The same speech, taken apart and put together again: `(S,)` -> `(S,) float64`."""
+    """The same speech, taken apart and put together again: `(S,)` -> `(S,) float64`.
+
+    `vocoder`: one of `VOCODERS`, of `WORLDS` (needs pyworld), "griffinlim", or the file of a neural
+    one that `train.fit_vocoder` wrote.
+    """
+    if vocoder.endswith(".safetensors"):
+        return _neural(audio, vocoder)
+    if vocoder.startswith("world"):
+        return _world(audio, vocoder, rng)
     if vocoder.startswith("lpc"):
         return _linear_prediction(audio, coarse=vocoder == "lpc-coarse", rng=rng)
     length = len(audio)
@@ -123,6 +80,43 @@ def vocode(audio: np.ndarray, vocoder: str, rng: np.random.Generator) -> np.ndar
     else:
         raise ValueError(f"unknown vocoder: {vocoder}")
     return rebuilt.numpy().astype(np.float64)[:length]
+
+
+def _neural(audio: np.ndarray, weights: str) -> np.ndarray:
+    """By the neural vocoder of `train.fit_vocoder`."""
+    faster = resample_poly(audio, 441, 320)  # 16 to 22.05 kHz
+    missing = max(-len(faster) % hifigan.HOP, 4 * hifigan.HOP - len(faster))
+    padded = np.pad(faster, (0, missing)).astype(np.float32)
+    with torch.inference_mode():
+        made = _vocoder(weights)(torch.from_numpy(padded)[None])[0].double().numpy()
+    return np.pad(resample_poly(made, 320, 441), (0, len(audio)))[: len(audio)]
+
+
+@lru_cache(maxsize=1)
+def _vocoder(weights: str) -> hifigan.Vocoder:
+    vocoder = hifigan.Vocoder().eval()
+    vocoder.load_state_dict(load_file(weights))
+    return vocoder
+
+
+def _world(audio: np.ndarray, how: str, rng: np.random.Generator) -> np.ndarray:
+    """By WORLD: pitch, envelope and aperiodicity, one of them changed unless `how` is "world"."""
+    audio = np.ascontiguousarray(audio, np.float64)
+    coarse_pitch, times = pyworld.dio(audio, RATE_HZ, frame_period=WORLD_FRAME_MS)
+    pitch = pyworld.stonemask(audio, coarse_pitch, times, RATE_HZ)
+    envelope = pyworld.cheaptrick(audio, pitch, times, RATE_HZ)
+    noise = pyworld.d4c(audio, pitch, times, RATE_HZ)
+    bins = np.arange(envelope.shape[1])
+    if how == "world-pitch":
+        pitch = pitch * 2 ** (rng.uniform(-4, 4) / 12)
+    elif how == "world-formants":
+        moved = bins / rng.uniform(0.88, 1.14)
+        envelope = np.exp([np.interp(moved, bins, row) for row in np.log(envelope)])
+    elif how == "world-coarse":
+        coded = pyworld.code_spectral_envelope(envelope, RATE_HZ, int(rng.integers(18, 40)))
+        envelope = pyworld.decode_spectral_envelope(coded, RATE_HZ, 2 * len(bins) - 2)
+    made = pyworld.synthesize(pitch, envelope, noise, RATE_HZ, WORLD_FRAME_MS)
+    return np.pad(made, (0, len(audio)))[: len(audio)]
 
 
 def _linear_prediction(audio: np.ndarray, coarse: bool, rng: np.random.Generator) -> np.ndarray:
@@ -167,12 +161,19 @@ def _pulses(
 
 
 def pitched(audio: np.ndarray, semitones: int) -> np.ndarray:
-    """The same words, a little higher or lower: stretched by a phase vocoder, then resampled."""
+    """The same words, a little higher or lower: stretched, then resampled."""
     up, down = {1: (17, 18), 2: (8, 9), -1: (18, 17), -2: (9, 8)}[semitones]
+    longer = stretched(audio, up / down)
+    return np.pad(resample_poly(longer, up, down), (0, len(audio)))[: len(audio)]
+
+
+def stretched(audio: np.ndarray, rate: float) -> np.ndarray:
+    """The same words `rate` times as fast at the same pitch, by a phase vocoder: `(S / rate,)`."""
+    length = round(len(audio) / rate)
     padded = torch.from_numpy(np.pad(audio, (0, 1024)).astype(np.float32))
     window = torch.hann_window(512)
     complex_ = torch.stft(padded, 512, 128, window=window, return_complex=True)
     advance = torch.linspace(0, np.pi * 128, 257)[:, None]
-    stretched = phase_vocoder(complex_, up / down, advance)
-    longer = torch.istft(stretched, 512, 128, window=window).numpy().astype(np.float64)
-    return np.pad(resample_poly(longer, up, down), (0, len(audio)))[: len(audio)]
+    changed = phase_vocoder(complex_, rate, advance)
+    made = torch.istft(changed, 512, 128, window=window).numpy().astype(np.float64)
+    return np.pad(made, (0, length))[:length]

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deeploc.decode import sound_chunks
 from deeploc.errors import DeepLocError, NoVideo
-from deeploc.media import AUDIO_RATE_HZ, VIDEO_RATE_HZ, open_clip, write_clip
+from deeploc.media import VIDEO_RATE_HZ, open_clip, write_clip
 from train import forge_sound
+from train.data import SPEECH_SUFFIXES
 from train.forge_chunk import (
     STEP_SAMPLES,
     Chunk,
@@ -31,13 +31,13 @@ from train.forge_chunk import (
     Plan,
     at_loudness,
     draw_spans,
+    heard,
     record,
     small,
     steady,
 )
 from train.forge_tool import coded, draw_coding
 
-SPEECH_SUFFIXES = {".flac", ".wav", ".mp3"}
 MOST_STEPS = round(8 * VIDEO_RATE_HZ)
 FEWEST_STEPS = 40
 RECODED = "recoded"
@@ -128,7 +128,7 @@ def splice_chunk(plan: Plan, chunk: Chunk) -> list[dict[str, Any]]:
     """
     rng = np.random.default_rng([plan.seed, chunk.number])
     quality = int(rng.integers(18, 27))
-    frames, sound = _load(chunk.path), _sound(Path(chunk.speech or chunk.path))
+    frames, sound = _load(chunk.path), heard(Path(chunk.speech or chunk.path))
     if chunk.speech is not None:
         frames = frames[: len(sound) // STEP_SAMPLES]
     if len(frames) < FEWEST_STEPS:
@@ -183,7 +183,7 @@ def _splice(
             mixed = inside * other[start:end] + (1 - inside) * frames[start:end]
             picture[start:end] = np.clip(np.rint(mixed), 0, 255)
         return picture, audio, spans
-    other = _sound(Path(fake.path))
+    other = heard(Path(fake.path))
     length = min(len(frames), len(other) // STEP_SAMPLES)
     if audio is None or length < FEWEST_STEPS:
         return None
@@ -236,13 +236,3 @@ def _middle(size: tuple[int, int]) -> np.ndarray:
 def _load(path: str) -> np.ndarray:
     """Up to eight seconds of pictures, `(T, H, W, 3) uint8`, as the forge scales them."""
     return np.stack([small(frame) for frame in islice(open_clip(path).frames(), MOST_STEPS)])
-
-
-def _sound(path: Path) -> np.ndarray:
-    """All sound of a file, `(S,) float32`, 16 kHz mono; empty without any."""
-    sound = np.zeros(0, np.float32)
-    for start, samples in sound_chunks(path, 0.0, AUDIO_RATE_HZ):
-        begin = max(start, 0)
-        sound = np.pad(sound, (0, max(0, begin + len(samples) - len(sound))))
-        sound[begin : begin + len(samples)] = samples
-    return sound

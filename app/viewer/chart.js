@@ -53,6 +53,7 @@ export class Chart {
         Object.assign(this, { plotly, payload, scale, bands: payload.intervals });
         this.rate = payload.report.scores[0]?.rate_hz ?? 25;
         this.rows = rowsOf(payload).map((row) => this.build(row));
+        this.mark(this.bands);
         this.strips = stripsOf(payload, scale, this.rate);
         this.element = make("div", { class: "dl-chart" }, ...[...this.rows, ...this.strips].map((row) => row.section));
     }
@@ -75,8 +76,18 @@ export class Chart {
         const hatches = gaps(main.values, this.rate).map((span) => Object.assign(make("div", {
             class: "dl-hatch", title: `Not scored: ${reasons(span, this.payload.report.unscored, main.stream)}`,
         }), { span }));
-        const area = make("div", { class: "dl-area" }, plot, ...hatches);
-        return { ...row, main, plot, value, hatches, section: make("section", { class: "dl-row", "data-row": row.key }, head, area) };
+        const bands = make("div", { class: "dl-bands" });
+        const area = make("div", { class: "dl-area" }, bands, plot, ...hatches);
+        return { ...row, main, plot, value, hatches, bands, section: make("section", { class: "dl-row", "data-row": row.key }, head, area) };
+    }
+
+    // Marks intervals behind the curves: elements that are moved, for a plot takes long to change.
+    mark(spans) {
+        this.bands = spans;
+        for (const { bands } of this.rows) {
+            bands.replaceChildren(...spans.map((span) => Object.assign(make("i"), { span })));
+            place([...bands.children], this.scale);
+        }
     }
 
     draw() {
@@ -86,7 +97,7 @@ export class Chart {
         for (const strip of this.strips) if (!strip.section.hidden) strip.draw();
         for (const row of this.rows) {
             if (row.section.hidden) continue;
-            place(row.hatches, this.scale);
+            place([...row.hatches, ...row.bands.children], this.scale);
             this.plotly.react(row.plot, this.traces(row, colour), this.layout(row, colour), { staticPlot: true });
         }
     }
@@ -107,8 +118,6 @@ export class Chart {
         const lines = row.threshold ? [line(row.threshold, "flag", "dash")] : marks.slice(1);
         const top = row.top;
         const crowded = lines.length > 1 && lines[1].y - lines[0].y < LABEL_SHARE * top;
-        const bands = this.bands.map(({ start, end }) => ({ type: "rect", xref: "x", yref: "paper",
-            x0: start, x1: end, y0: 0, y1: 1, layer: "below", line: { width: 0 }, fillcolor: colour("band") }));
         const authentic = row.marks ? [{ type: "rect", xref: "paper", yref: "y", x0: 0, x1: 1, y0: 0, y1: row.marks[1],
             layer: "below", line: { width: 0 }, fillcolor: colour("usual") }] : [];
         return {
@@ -119,7 +128,7 @@ export class Chart {
                 ticksuffix: " s", ticks: "outside", ticklen: 3, tickcolor: colour("line"), linecolor: colour("line"), showline: true,
                 nticks: this.scale.plot < 500 ? 6 : 12 },
             yaxis: { range: [0, top], fixedrange: true, nticks: 4, gridcolor: colour("grid"), zeroline: false },
-            shapes: [...authentic, ...bands, ...lines.map(({ y, dash }) => ({ type: "line", xref: "paper", yref: "y",
+            shapes: [...authentic, ...lines.map(({ y, dash }) => ({ type: "line", xref: "paper", yref: "y",
                 x0: 0, x1: 1, y0: y, y1: y, line: { color: colour("quiet"), width: 1, dash } }))],
             annotations: lines.map(({ y, label }, index) => ({ xref: "paper", yref: "y", x: 1, y, text: label, xanchor: "left",
                 yanchor: crowded ? ["top", "bottom"][index] : "middle", xshift: 4, showarrow: false, font })),

@@ -45,7 +45,12 @@ import(fileUrl(MODULES + "/drop.js")).then(({ Drop }) => {
     const sent = (data) => trigger("upload", data);
     const uploadUrl = `${api}/upload`;
     const drop = new Drop(root, { ...OPTIONS, uploadUrl, limits, sent, turn: props.value });
-    watch("value", () => drop.reset());
+    let turn = props.value;
+    watch("value", () => {
+        if (props.value === turn) return;
+        turn = props.value;
+        drop.restart(turn);
+    });
 });
 """
 

@@ -35,6 +35,12 @@ export class Drop {
         this.zone.hidden = this.input.hidden = false;
     }
 
+    // Another turn: whatever was chosen is forgotten.
+    restart(turn) {
+        this.options.turn = turn;
+        this.reset();
+    }
+
     choose(file) {
         if (!file) return;
         this.open(file);

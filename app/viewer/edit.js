@@ -26,8 +26,7 @@ export function buildEdit(root, payload, clock, scale, chart, options) {
         lanes: new Lanes(review, scale), table: new IntervalTable(review), editor: new Editor(review, playback), comparison: new Comparison(review),
         heat: () => root.querySelector(".dl-heatbar input[type=checkbox]")?.click() };
     parts.tools = tools(parts, storage);
-    const redraw = later(() => { chart.bands = review.items("P"); chart.draw(); });
-    review.onChange(() => { root.classList.toggle("dl-blind", review.blind); redraw(); });
+    review.onChange(() => { root.classList.toggle("dl-blind", review.blind); chart.mark(review.items("P")); });
     review.changed();
     if (review.restored) review.say("Your earlier work on this clip is back.");
     return parts;
@@ -40,15 +39,6 @@ function browserStorage() {
     } catch {
         return null;
     }
-}
-
-// The curves are redrawn when a drag rests, not at each of its steps.
-function later(action) {
-    let timer = 0;
-    return () => {
-        clearTimeout(timer);
-        timer = setTimeout(action, 120);
-    };
 }
 
 function tools({ review, exchange, help }, storage) {

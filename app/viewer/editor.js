@@ -27,7 +27,9 @@ export class Editor {
                 button("Delete", "Delete this interval (Delete)", () => review.remove()), this.loop));
         const begin = button("Begin one at the cursor", "Begin an interval at the cursor (I)", () => { review.selection = null; review.mark("start"); });
         this.element = make("section", { class: "dl-editor", "aria-label": "Selected interval" },
-            make("div", { class: "dl-table-head" }, this.title, begin), this.hint, this.form);
+            make("div", { class: "dl-table-head" }, this.title, begin), this.hint, this.form,
+            button("Done", "Close the selected interval (Escape)", () => review.select(review.lane, null)));
+        this.element.lastChild.classList.add("dl-done");
         review.onChange(() => this.draw());
     }
 

@@ -32,6 +32,8 @@ export class Inspector {
             "aria-label": "Face at the cursor: original, reconstruction, error" });
         this.video.muted = true;
         this.follower = new Follower(this.video, this.rate, (step) => { this.video.dataset.step = String(step); });
+        this.video.addEventListener("error", () => this.video.replaceWith(make("p", { class: "dl-quiet dl-lost", role: "status",
+            text: "The pictures of the face are gone or can't be played. Analyse the clip again to see them." })));
         return figure("Face", this.heat && heatLegend(this.heat), this.video);
     }
 
@@ -39,7 +41,7 @@ export class Inspector {
         for (const map of this.maps) {
             map.canvas = make("canvas", { role: "img", "aria-label": `Sound around the cursor, ${map.name}` });
         }
-        return figure(`Sound, ${AROUND_S} s before and after`, heatLegend(sound), make("div", { class: "dl-inspected-sound" },
+        return figure(`Sound, ± ${AROUND_S} s`, heatLegend(sound), make("div", { class: "dl-inspected-sound" },
             ...this.maps.map(({ canvas }) => make("div", {}, canvas))));
     }
 

@@ -1,11 +1,5 @@
 // Keys of the viewer, active only while it has the focus. The same list makes the help.
 
-const zoom = (scale, clock, factor) => {
-    const half = (scale.end - scale.start) / 2 / factor;
-    const middle = Math.min(Math.max(clock.time, half), Math.max(scale.duration - half, half));
-    if (half * 2 >= 0.1) scale.zoom(middle - half, middle + half);
-};
-
 function fit({ scale, review }) {
     if (scale.zoomed) return scale.fit();
     const { selected } = review;
@@ -56,8 +50,8 @@ export const KEYS = [
     ["View", ["1"], "work in lane P", ({ review }) => review.select("P", null)],
     ["View", ["2"], "work in lane G", ({ review }) => review.select("G", null)],
     ["View", ["3"], "work in lane E", ({ review }) => review.select("E", null)],
-    ["View", ["+"], "zoom in", ({ scale, clock }) => zoom(scale, clock, 2)],
-    ["View", ["-"], "zoom out", ({ scale, clock }) => zoom(scale, clock, 0.5)],
+    ["View", ["+"], "zoom in", ({ scale, clock }) => scale.zoomIn(clock.time)],
+    ["View", ["-"], "zoom out", ({ scale, clock }) => scale.zoomOut(clock.time)],
     ["View", ["Z"], "zoom to the interval, or show all", fit],
     ["View", ["H"], "face error heat", ({ heat }) => heat?.()],
     ["View", ["T"], "type a threshold", ({ threshold }) => threshold?.focus()],

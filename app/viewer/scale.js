@@ -1,6 +1,7 @@
 // Seconds <-> pixels for everything that shares the time axis, with the zoom window.
 
 export const MARGIN = { left: 44, right: 40 };
+const SHORTEST_S = 0.2;  // of the window
 
 export class TimeScale {
     constructor(duration) {
@@ -25,7 +26,35 @@ export class TimeScale {
         this.changed();
     }
 
+    // A window of `length` seconds from `start` on, moved into the clip.
+    show(start, length) {
+        const long = Math.min(Math.max(length, Math.min(SHORTEST_S, this.duration)), this.duration);
+        const from = Math.min(Math.max(start, 0), this.duration - long);
+        this.zoom(from, from + long);
+    }
+
+    // Makes everything `factor` times wider; `time` stays where it is on the screen.
+    zoomAt(time, factor) {
+        const inside = Math.min(Math.max(time, this.start), this.end);
+        const share = (inside - this.start) / this.length;
+        const length = Math.min(Math.max(this.length / factor, SHORTEST_S), this.duration);
+        this.show(inside - share * length, length);
+    }
+
+    zoomIn(time) { this.zoomAt(time, 2); }
+
+    zoomOut(time) { this.zoomAt(time, 0.5); }
+
+    pan(seconds) { this.show(this.start + seconds, this.length); }
+
+    // Turns the page, so that a time is in sight.
+    follow(time) {
+        if (this.zoomed && (time < this.start || time >= this.end)) this.show(time - this.length * 0.1, this.length);
+    }
+
     fit() { this.zoom(0, this.duration); }
+
+    get length() { return this.end - this.start; }
 
     get zoomed() { return this.start > 0 || this.end < this.duration; }
 

@@ -29,12 +29,12 @@ export class IntervalTable {
     constructor(review) {
         Object.assign(this, { review, sort: "Start", down: false });
         this.tabs = Object.keys(LANES).map((letter) => make("button", { type: "button", class: "dl-small", onclick: () => review.select(letter, null) }));
-        this.heads = Object.keys(COLUMNS).map((name) => make("th", { scope: "col" },
+        this.heads = Object.keys(COLUMNS).map((name) => make("th", { scope: "col", role: "columnheader" },
             make("button", { type: "button", text: name, onclick: () => this.order(name) })));
-        this.body = make("tbody");
+        this.body = make("tbody", { role: "rowgroup" });  // roles outlive a layout as cards
         this.title = make("h3");
         this.none = make("p", { class: "dl-none" });
-        this.scroll = make("div", { class: "dl-scroll" }, make("table", {}, make("thead", {}, make("tr", {}, make("th", { scope: "col", text: "#" }), ...this.heads)), this.body));
+        this.scroll = make("div", { class: "dl-scroll" }, make("table", { role: "table" }, make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, make("th", { scope: "col", role: "columnheader", text: "#" }), ...this.heads)), this.body));
         this.element = make("section", { class: "dl-table", "aria-label": "Intervals" },
             make("div", { class: "dl-table-head" }, this.title, make("div", { class: "dl-tabs", role: "group", "aria-label": "Lane of the table" }, ...this.tabs), ...downloads(review)),
             this.scroll, this.none,
@@ -91,8 +91,8 @@ export class IntervalTable {
         const selected = review.selection?.lane === review.lane && review.selection.id === item.id;
         const seek = make("button", { type: "button", title: "Select this interval and go there", "aria-pressed": String(selected) },
             make("b", { text: item.letter }), String(index));
-        return make("tr", { class: selected ? "dl-selected" : "", "data-key": `${review.lane}:${item.id}`, onclick: () => review.select(review.lane, item.id) },
-            make("td", {}, seek), ...Object.values(COLUMNS).map(([, text]) => make("td", { text: text(item) })));
+        return make("tr", { role: "row", class: selected ? "dl-selected" : "", "data-key": `${review.lane}:${item.id}`, onclick: () => review.select(review.lane, item.id) },
+            make("td", { role: "cell" }, seek), ...Object.entries(COLUMNS).map(([name, [, text]]) => make("td", { role: "cell", "data-label": name, text: text(item) })));
     }
 
     noneText(lane) {

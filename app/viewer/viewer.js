@@ -8,13 +8,15 @@ import { buildEvidence } from "./evidence.js";
 import { Heat } from "./heat.js";
 import { bindKeys } from "./keys.js";
 import { Live } from "./live.js";
+import { gestures } from "./gestures.js";
+import { Overview } from "./overview.js";
 import { reportMenu } from "./reports.js";
 import { TimeScale } from "./scale.js";
 import { Stack } from "./stack.js";
 import { transport } from "./transport.js";
 import { verdictStrip } from "./verdict.js";
 
-const SHEETS = ["viewer.css", "evidence.css", "edit.css"];
+const SHEETS = ["viewer.css", "evidence.css", "edit.css", "phone.css"];
 
 // server: the functions of the page's component that write and read files, where it has any;
 // formats, downloads: the [key, label] of those that it writes of an annotation and of the report. chooseFace(number): scores another face of the clip.
@@ -25,7 +27,7 @@ export function mount(root, { plotly, fileUrl, ...options }) {
     let shown = null, latest = 0;
     root.tabIndex = -1; // a click anywhere in the viewer gives it the keys
     bindKeys(root, () => shown);
-    const draw = () => { shown?.chart.draw(); shown?.lanes.draw(); };
+    const draw = eachFrame(() => { shown?.chart.draw(); shown?.lanes.draw(); shown?.overview.draw(); });
     new ResizeObserver(() => shown?.scale.resize(shown.stack.element.clientWidth)).observe(root);
     new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 
@@ -63,9 +65,13 @@ function build(root, payload, plotly, url, options) {
     const evidence = buildEvidence(payload, chart, rate, options);
     const edit = buildEdit(root, payload, clock, scale, chart, options);
     const stack = new Stack(clock, scale, chart, edit.lanes, edit.review);
+    const overview = new Overview(payload, scale, clock, edit.review);
+    gestures(stack.element, scale);
     const live = new Live(() => edit.review.blind ? [] : edit.review.predicted);
     clock.onTick((time, frame) => {
         live.tick(time);
+        if (!video.paused) scale.follow(time);
+        overview.move(time);
         const middle = clock.middle(frame);
         stack.move(time);
         heat?.draw(middle);
@@ -86,14 +92,20 @@ function build(root, payload, plotly, url, options) {
                 evidence.faces?.list ?? null),
             make("div", { class: "dl-side" }, edit.editor.element, edit.comparison.element)),
         evidence.inspector.element,
-        make("section", { class: "dl-curves", "aria-label": "Curves and lanes" }, evidence.toggles, stack.element, edit.tools, hint()),
+        make("section", { class: "dl-curves", "aria-label": "Curves and lanes" }, evidence.toggles, overview.element, stack.element, edit.tools, hint()),
         edit.table.element);
-    return { ...edit, chart, stack, evidence, live };
+    return { ...edit, chart, stack, evidence, live, overview };
+}
+
+// However often it is called, it acts once a picture of the display.
+function eachFrame(action) {
+    let asked = 0;
+    return () => { asked ||= requestAnimationFrame(() => { asked = 0; action(); }); };
 }
 
 function hint() {
     const key = (text) => make("kbd", { text });
-    return make("p", { class: "dl-hint" }, "Click to go there, drag to zoom, double click for the whole clip. Keys: ", key("Space"),
+    return make("p", { class: "dl-hint" }, "Click to go there, drag to zoom, double click for the whole clip; Ctrl and wheel, or two fingers, zoom too. Keys: ", key("Space"),
         " play, ", key("←"), key("→"), " one second, ", key(","), key("."), " one frame, ", key("?"), " all keys.");
 }
 

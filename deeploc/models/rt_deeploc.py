@@ -26,6 +26,7 @@ from deeploc.models.fdn import (
     SOUND_ZONES,
     Discovery,
     FDNConfig,
+    mel_input,
     picture_input,
     sound_input,
 )
@@ -45,7 +46,7 @@ from deeploc.models.mae import (
 
 KINDS = ("content", "hidden", "cross")
 VALUES = len(KINDS) * len(BANDS)
-FORMAT = "deeploc-2"
+FORMAT = "deeploc-3"
 TINY = MAEConfig(crop=96, width=32, depth=1, heads=2, decoder_width=32, decoder_depth=1)
 
 
@@ -76,7 +77,11 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         self.mae = MAE(config)
         cells, rows = config.cells**2, config.mel_rows
         evidence = FDNConfig(
-            len(FACE_ZONES) * VALUES, len(SOUND_ZONES) * VALUES, values=VALUES, content=len(BANDS)
+            len(FACE_ZONES) * VALUES,
+            len(SOUND_ZONES) * VALUES,
+            values=VALUES,
+            content=len(BANDS),
+            mel_bins=config.mel_bins,
         )
         self.fdn = FDN(replace(evidence, **(fdn or {})))
         self.register_buffer("face_mean", torch.zeros(cells, VALUES))
@@ -162,9 +167,13 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         steps = ((steps - mean) / std).masked_fill(absent[:, :, None, None, None], torch.nan)
         return steps.reshape(b, slots * tubelet, -1, values)
 
-    def discover(self, visual: Tensor, audio: Tensor, seen: Tensor, heard: Tensor) -> Discovery:
-        """Forgery logits of whole clips: evidence `(B, T, cells, 12)` and `(B, T, rows, 12)`."""
-        return self.fdn(picture_input(visual, seen), sound_input(audio, heard), seen, heard)
+    def discover(
+        self, visual: Tensor, audio: Tensor, mel: Tensor, seen: Tensor, heard: Tensor
+    ) -> Discovery:
+        """Forgery logits of whole clips: evidence `(B, T, cells, 12)` and `(B, T, rows, 12)`, and
+        log-mel `(B, T, 4, M)`."""
+        picture, sound = picture_input(visual, seen), sound_input(audio, heard)
+        return self.fdn(picture, sound, mel_input(mel, heard), seen, heard)
 
 
 def content(patches: Tensor, detail: Tensor, energies: Callable[[Tensor], Tensor]) -> Tensor:

@@ -98,10 +98,12 @@ def annotation(page: Page) -> dict:
 
 
 def x_of(page: Page, seconds: float, total: float = 4.0) -> float:
+    page.locator(".dl-lane-E").scroll_into_view_if_needed()
     box = page.locator(".dl-lane-E").bounding_box()
     return box["x"] + 44 + seconds / total * (box["width"] - 84)
 
 
 def middle(page: Page, selector: str) -> tuple[float, float]:
+    page.locator(selector).scroll_into_view_if_needed()
     box = page.locator(selector).bounding_box()
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2

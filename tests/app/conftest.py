@@ -1,6 +1,5 @@
 """A real Chromium on the page, whose localizer answers at once."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,7 @@ from app.theme import CSS, THEME
 from app.ui import build_demo
 from deeploc.annotations import read_annotations
 from tests.app.canned import FORGED, CannedLocalizer, write_moving_clip
-
-CHROMIUM = Path(os.environ.get("DEEPLOC_CHROMIUM", "/usr/bin/chromium"))
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+from tests.app.pages import CHROMIUM, FLAGS
 
 
 @pytest.fixture(scope="module")

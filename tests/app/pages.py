@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page
 
 from tests.app.canned import SECONDS
 
+CHROMIUM = Path(os.environ.get("DEEPLOC_CHROMIUM", "/usr/bin/chromium"))
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 FRAME_S = 1 / 25
 CURRENT_TIME = "document.querySelector('.dl-stage video').currentTime"
 

@@ -69,12 +69,17 @@ def test_axe_finds_nothing_serious(page, clip, reach, width):
 
 def test_from_upload_to_export_by_keyboard_alone(page, clip):
     """Tab, Enter, Space and the viewer's keys; the file dialog itself is the browser's."""
+    choosers = []
+    page.on(
+        "filechooser", lambda chooser: choosers.append(chooser)
+    )  # long before the key: catching it takes a moment
     page.keyboard.press("Tab")
     while page.evaluate("document.activeElement.id") != "dl-drop-file":
         page.keyboard.press("Tab")
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
-    chooser.value.set_files(clip)
+    page.wait_for_timeout(200)
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(200)
+    choosers[0].set_files(clip)
     expect(page.get_by_role("button", name="Analyse", exact=True)).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_selector(".dl-plot svg")
@@ -135,3 +140,19 @@ def test_what_has_the_focus_shows_it(page, clip):
         page.keyboard.press("Tab")
         plain = page.evaluate("document.activeElement.matches('body, .dl-viewer')")
         assert plain or page.evaluate(outlined), page.evaluate("document.activeElement.outerHTML")
+
+
+def test_on_a_phone_the_selected_interval_is_a_sheet_and_the_table_is_cards(page, clip):
+    page.set_viewport_size({"width": 390, "height": 844})
+    analysed(page, clip)
+    block(page, "predicted").click()
+    sheet = page.get_by_role("region", name="Selected interval")
+    box = sheet.bounding_box()
+    assert box["y"] + box["height"] == pytest.approx(844, abs=1)
+    assert box["height"] < 0.5 * 844
+    row = page.get_by_role("row").nth(1)
+    assert row.bounding_box()["width"] < 390
+    expect(row.get_by_role("cell").nth(2)).to_have_attribute("data-label", "Start")
+    page.get_by_role("button", name="Close the selected interval (Escape)").click()
+    expect(page.get_by_text("No interval selected")).to_be_attached()
+    assert sheet.evaluate("node => getComputedStyle(node).position") == "static"

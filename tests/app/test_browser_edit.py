@@ -56,7 +56,7 @@ def unknown(silent):
 @pytest.fixture
 def open_at(browser):
     """Opens the viewer in a fresh profile; no error may be left unseen."""
-    context = browser.new_context(viewport={"width": 1280, "height": 1900}, accept_downloads=True)
+    context = browser.new_context(viewport={"width": 1280, "height": 2400}, accept_downloads=True)
     problems: list[str] = []
 
     def visit(address: str) -> Page:
@@ -174,8 +174,15 @@ def test_accept_reject_and_delete(open_at, unknown):
 def test_blind_labelling_hides_the_model_until_done(open_at, known):
     page = open_at(known)
     page.get_by_role("button", name="Label blind").click()
-    for hidden in (".dl-verdict", ".dl-chart", ".dl-heat", ".dl-comparison"):
+    for hidden in (
+        ".dl-verdict",
+        "[data-row=forgery]",
+        ".dl-heat",
+        ".dl-comparison",
+        ".dl-inspector",
+    ):
         expect(page.locator(hidden)).to_be_hidden()
+    expect(page.locator("[data-row=waveform]")).to_be_visible()
     for kind in ("predicted", "truth", "own"):
         expect(block(page, kind)).to_have_count(0)
     assert "model hidden" in page.get_attribute(".dl-cursor", "aria-valuetext")
@@ -350,6 +357,12 @@ def test_the_help_lists_the_keys_and_keys_stay_in_the_viewer(open_at, unknown):
     press(page, "i")  # the viewer is not listening behind the dialog
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
+    whole = page.get_by_role("button", name="Show whole clip")
+    press(page, "+", "h")
+    expect(whole).to_be_visible()
+    expect(page.locator(".dl-heatbar input[type=checkbox]")).not_to_be_checked()
+    press(page, "z")
+    expect(whole).to_be_hidden()
     page.evaluate("document.activeElement.blur()")
     press(page, "i", ".")
     assert frame(page) == 0

@@ -44,6 +44,9 @@ def landed(page, step):
     page.wait_for_function(f"{INSPECTED}.dataset.step === '{step}' && !{INSPECTED}.seeking")
 
 
+DRAWN = "new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)))"
+
+
 def test_the_inspector_shows_the_step_under_the_cursor(page, clip):
     analysed(page, clip)
     for seconds in (1.5, 0.3, 2.9):
@@ -97,8 +100,10 @@ def test_zoom_paints_the_visible_range(page, clip):
     page.mouse.move(box["x"] + 180, box["y"] + 40, steps=4)
     page.mouse.up()
     expect(page.get_by_role("button", name="Show whole clip")).to_be_visible()
+    page.evaluate(DRAWN)
     assert page.evaluate(COLOURS, "face") == []  # nothing stands out in the first half second
     page.get_by_role("button", name="Show whole clip").click()
+    page.evaluate(DRAWN)
     assert page.evaluate(COLOURS, "face")
 
 
@@ -159,6 +164,10 @@ def test_a_face_is_picked_on_the_video(page, clip):
     expect(page.locator(".dl-face[data-scored]")).to_have_text("2")
 
 
-def test_one_face_needs_no_picker(page, clip):
+def test_an_inspection_clip_that_is_gone_is_said(page, clip):
+    page.route("**/canned-1.mp4", lambda route: route.abort())
     analysed(page, clip)
-    expect(page.locator(".dl-face, .dl-face-list")).to_have_count(0)
+    expect(page.locator(".dl-inspector")).to_contain_text("Analyse the clip again")
+    expect(page.locator(".dl-face, .dl-face-list")).to_have_count(0)  # one face needs no picker
+    click_at(page, 1.5)
+    expect(page.locator(".dl-inspector output")).to_contain_text("step 37 ")

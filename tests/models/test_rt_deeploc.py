@@ -63,7 +63,8 @@ def test_measuring_twice_gives_the_same_numbers(model):
 def test_error_is_two_sided():
     visual = np.zeros((3, 36, 12), np.float32)
     visual[1, :, 4:], visual[2, :, 4:] = 2, -2
-    error = Evidence(visual, np.zeros((3, 10, 12), np.float32)).visual_error
+    sound = np.zeros((3, 10, 12), np.float32), np.zeros((3, 4, 80), np.float32)
+    error = Evidence(visual, *sound).visual_error
     assert error.tolist() == [0, 2, 2]
 
 

@@ -1,6 +1,5 @@
 """The ablation at its smallest: made-up evidence under a tiny autoencoder, two rows, one stop."""
 
-import hashlib
 import json
 
 import numpy as np
@@ -12,6 +11,7 @@ from train import ablate, pictures
 from train.baselines import CHANCE, ERROR
 from train.compare import Contender, compare
 from train.data import cached_path
+from train.evidence import autoencoder_digest
 from train.tables import ablation_markdown
 
 STEPS = 75
@@ -31,6 +31,7 @@ def corpus(folder, evidence, seed):
             values = {
                 "visual": rng.normal(size=(STEPS, 36, VALUES)).astype(np.float16),
                 "audio": rng.normal(size=(STEPS, 10, VALUES)).astype(np.float16),
+                "mel": rng.normal(size=(STEPS, 4, 80)).astype(np.float16),
             }
             if forged:
                 for value in values.values():
@@ -56,7 +57,7 @@ def corpus(folder, evidence, seed):
 def command(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ablation")
     RTDeepLoc().save_pretrained(folder / "run" / "mae")
-    digest = hashlib.sha256((folder / "run/mae/model.safetensors").read_bytes()).hexdigest()[:12]
+    digest = autoencoder_digest(folder / "run/mae")
     corpus(folder / "cache", folder / "run/evidence" / digest, seed=0)
     corpus(folder / "other", folder / "other/evidence" / digest, seed=1)
     return [

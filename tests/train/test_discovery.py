@@ -36,7 +36,8 @@ def clips(model):
     here = torch.ones(CLIPS, STEPS, dtype=torch.bool)
     seen = here.clone()
     seen[:, 70:] = False
-    return Clips(visual, audio, visual.mean(-1), seen, here, steps.amax(1), steps)
+    mel = torch.randn(CLIPS, STEPS, 4, 80)
+    return Clips(visual, audio, mel, visual.mean(-1), seen, here, steps.amax(1), steps)
 
 
 class InMemory:
@@ -112,13 +113,16 @@ def test_inputs_that_are_switched_off_change_nothing(clips, inputs):
         torch.randn(1, STEPS, 36, VALUES),
         torch.randn(1, STEPS, model.mae.config.mel_rows, VALUES),
     )
+    mel = torch.randn(1, STEPS, 4, model.mae.config.mel_bins)
     here = torch.ones(1, STEPS, dtype=torch.bool)
-    before = model.discover(*evidence, here, here).logits
+    before = model.discover(*evidence, mel, here, here).logits
     for part, read in ((slice(0, 4), inputs != "error"), (slice(4, VALUES), inputs != "content")):
         other = [item.clone() for item in evidence]
         for item in other:
             item[..., part] = torch.randn_like(item[..., part])
-        assert torch.equal(model.discover(*other, here, here).logits, before) != read
+        assert torch.equal(model.discover(*other, mel, here, here).logits, before) != read
+    unlike = model.discover(*evidence, torch.randn_like(mel), here, here).logits
+    assert torch.equal(unlike, before) == (inputs == "error")
 
 
 def test_inputs_are_kept_in_the_checkpoint(clips, tmp_path):
@@ -126,8 +130,7 @@ def test_inputs_are_kept_in_the_checkpoint(clips, tmp_path):
     model.calibrated(model.calibration, "content").save_pretrained(tmp_path)
     loaded = RTDeepLoc.from_pretrained(tmp_path, strict=True).eval()
     assert loaded.fdn.config == model.fdn.config
-    given = clips.visual, clips.audio, clips.seen, clips.heard
-    assert torch.equal(loaded.fdn(*given).logits, model.fdn(*given).logits)
+    assert torch.equal(clips.discovered(loaded.fdn).logits, clips.discovered(model.fdn).logits)
 
 
 def test_gates_come_from_authentic_clips_alone(model, clips):

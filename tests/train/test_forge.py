@@ -8,7 +8,7 @@ import pytest
 from deeploc.annotations import read_annotations
 from deeploc.faces.detector import FaceDetector
 from deeploc.media import open_clip, write_clip
-from train import examples, forge, forge_picture, forge_sound, forge_speech
+from train import examples, forge, forge_picture, forge_sound, forge_speech, forge_tts
 from train.forge_chunk import draw_spans
 from train.forge_face import Picture, Region, follow_landmarks, region_alpha
 
@@ -34,7 +34,8 @@ SOUND_FAMILIES = tuple(
     pytest.param(
         family,
         marks=pytest.mark.skipif(
-            family == "tts" and not forge_speech.has_tts(), reason="espeak-ng is not installed"
+            family in forge_tts.ENGINES and not forge_tts.is_installed(family),
+            reason="its engine is not installed",
         ),
     )
     for family in (*forge_sound.FAMILIES, *forge_sound.UNSEEN_FAMILIES)

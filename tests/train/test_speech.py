@@ -1,0 +1,125 @@
+"""Speech without pictures: vocoders, voices, and the way from sound files to a cache."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors.torch import save_file
+
+from deeploc.models.vocoder import HOP, Vocoder
+from train import examples, extract, fit_vocoder, forge, forge_speech, forge_tts
+from train.data import load_cache
+from train.forge_chunk import heard, write_speech
+
+SECONDS = 4
+RATE_HZ = forge_speech.RATE_HZ
+
+
+@pytest.fixture(scope="module")
+def speech() -> np.ndarray:
+    return examples.synthetic_voice(SECONDS, np.random.default_rng(0)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def neural(tmp_path_factory) -> str:
+    path = tmp_path_factory.mktemp("vocoder") / "vocoder.safetensors"
+    torch.manual_seed(0)
+    save_file(Vocoder().state_dict(), path)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory, speech, neural):
+    folder = tmp_path_factory.mktemp("speech")
+    for person in ("ann", "bea"):
+        (folder / "in" / person).mkdir(parents=True)
+        soundfile.write(folder / "in" / person / "one.flac", speech, RATE_HZ)
+    out = folder / "corpus"
+    words = ["--speech", str(folder / "in"), "--out", str(out), "--workers", "1"]
+    forge.main([*words, "--speech-rounds", "3", "--vocoder", neural])
+    return out
+
+
+@pytest.mark.skipif(forge_speech.pyworld is None, reason="pyworld is not installed")
+@pytest.mark.parametrize("how", forge_speech.WORLDS)
+def test_world_keeps_length_and_words(how, speech):
+    rebuilt = forge_speech.vocode(speech, how, np.random.default_rng(0))
+    levels = [forge_speech.frame_levels(sound) for sound in (speech, rebuilt)]
+    assert rebuilt.shape == speech.shape
+    assert np.corrcoef(*levels)[0, 1] > 0.7
+
+
+def test_the_neural_vocoder_keeps_any_length(neural):
+    for length in (1, HOP, 5000):
+        made = forge_speech.vocode(np.ones(length), neural, np.random.default_rng(0))
+        assert made.shape == (length,) and np.isfinite(made).all()
+
+
+def test_a_vocoder_that_is_not_there_is_never_drawn(neural):
+    rng = np.random.default_rng(0)
+    drawn = {forge_speech.draw_vocoder(rng, None) for _ in range(200)}
+    assert neural not in drawn
+    assert neural in {forge_speech.draw_vocoder(rng, neural) for _ in range(50)}
+
+
+def test_speech_changes_its_pace(speech):
+    for rate in (0.85, 1.15):
+        assert len(forge_speech.stretched(speech, rate)) == round(len(speech) / rate)
+
+
+@pytest.mark.parametrize("family", forge_tts.ENGINES)
+def test_a_voice_says_the_same_by_the_same_seed(family):
+    if not forge_tts.is_installed(family):
+        pytest.skip(f"{forge_tts.ENGINES[family]} is not installed")
+    spoken = [
+        forge_tts.spoken(8000, family, np.random.default_rng(seed), False)[0] for seed in (1, 1, 2)
+    ]
+    assert spoken[0].shape == (8000,) and spoken[0].std() > 1e-3
+    np.testing.assert_array_equal(spoken[0], spoken[1])
+    assert not np.array_equal(spoken[0], spoken[2])
+
+
+def test_written_speech_is_where_it_was(tmp_path):
+    noise = 0.1 * np.random.default_rng(0).standard_normal(RATE_HZ).astype(np.float32)
+    write_speech(tmp_path / "noise.m4a", noise)
+    back = heard(tmp_path / "noise.m4a")
+    shifts = range(-1200, 1201, 8)
+    middle = noise[4000:9000]
+    alike = [float(middle @ back[4000 + shift : 9000 + shift]) for shift in shifts]
+    assert shifts[int(np.argmax(alike))] == 0
+
+
+def test_speech_is_forged_in_sound_alone_and_for_training(corpus):
+    records = json.loads((corpus / "metadata.json").read_text())
+    assert {record["split"] for record in records} == {"train"}
+    assert not any(record["modify_video"] for record in records)
+    kinds = [record["family_audio"] for record in records]
+    assert kinds.count(None) == 2 and kinds.count("null") == 1 and len(kinds) == 2 + 6 + 1
+    authentic, forged = (heard(corpus / records[index]["file"]) for index in (0, 1))
+    inside = np.zeros(len(authentic), bool)
+    for start, end in records[1]["audio_periods"]:
+        inside[round((start - 0.05) * RATE_HZ) : round((end + 0.05) * RATE_HZ)] = True
+    change = np.abs(authentic - forged)
+    assert change[inside].mean() > 5 * change[~inside].mean()
+
+
+def test_extracted_speech_is_heard_and_never_seen(corpus, tmp_path):
+    extract.main(["--data", str(corpus), str(tmp_path)])
+    samples = load_cache(tmp_path, "train")
+    assert len(samples) == 9 and all(sample.spoken for sample in samples)
+    assert not any(sample.untouched for sample in samples)
+    tensors = samples[0].tensors
+    assert tensors.heard.all() and not tensors.seen.any() and len(tensors.seen) == 25 * SECONDS
+    assert list(tensors.stream()) == [None] * len(tensors.seen)
+
+
+@pytest.mark.skipif(fit_vocoder.onnx is None, reason="Piper's voice is not installed")
+def test_a_vocoder_is_fitted_and_resumes(corpus, tmp_path):
+    words = ["--speech", str(corpus.parent / "in"), "--every", "1"]
+    whole = [*words, "--out", str(tmp_path / "whole.safetensors"), "--steps", "2"]
+    fit_vocoder.main(whole)
+    made = forge_speech.vocode(np.ones(4000), str(tmp_path / "whole.safetensors"), None)
+    assert np.isfinite(made).all()
+    assert not (tmp_path / "whole.state.pt").exists()
