@@ -108,7 +108,9 @@ def _write(parts: list[VideoClip], report: Report, clip: Clip, target: Path) -> 
     film = CompositeVideoClip([*placed, *below], (width, tops[-1] + CURVE_HEIGHT), bg_color=GROUND)
     with ONE_AT_A_TIME, TemporaryDirectory(dir=target.parent) as unfinished:
         draft = Path(unfinished) / "film.mp4"
-        film.with_duration(clip.grid.duration).write_videofile(
+        # half a frame more: moviepy rounds duration * fps down, which may lose the last frame
+        seconds = (clip.grid.n_frames + 0.5) / VIDEO_RATE_HZ
+        film.with_duration(seconds).write_videofile(
             str(draft),
             fps=VIDEO_RATE_HZ,
             codec="libx264",

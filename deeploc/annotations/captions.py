@@ -55,9 +55,10 @@ def write_webvtt(annotation: Annotation, path: Path) -> None:
 
 
 def read_webvtt(path: Path, media: Media) -> list[Interval]:
+    text = path.read_text(encoding="utf-8-sig")
     return [
         interval
-        for cue in webvtt.WebVTT.read(str(path), encoding="utf-8-sig").captions
+        for cue in webvtt.from_string(text, strict=True).captions
         for interval in labelled(
             media,
             cue.start_time.in_milliseconds() / 1000,

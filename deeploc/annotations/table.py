@@ -73,7 +73,7 @@ def _table(path: Path) -> pd.DataFrame:
             path, dtype=str, keep_default_na=False, index_col=False, encoding="utf-8-sig"
         )
     except ValueError as error:  # the base of pandas' parser errors
-        raise BadAnnotations(f"{path.name} is no table: {error}.") from error
+        raise BadAnnotations(f"{path.name} is no table: {str(error).strip()}.") from error
     absent = [column for column in CSV_COLUMNS if column not in table.columns]
     if absent:
         raise BadAnnotations(f"{path.name} lacks the columns {', '.join(absent)}.")

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,21 +15,13 @@ import torch
 from torch.utils.data import DataLoader
 
 from deeploc.checkpoints import load_checkpoint
-from deeploc.measure import Evidence
 from deeploc.models.mae import MAEConfig
 from deeploc.models.rt_deeploc import RTDeepLoc
 from tests.train.made_cache import STEPS, made_cache
 from train import benchmark, calibrate, pretrain_mae, train_fdn
 from train.data import AuthenticWindows, cached_path, load_cache
 from train.discovery import ClipSet, gather
-from train.evidence import (
-    ByFile,
-    Measured,
-    Moments,
-    autoencoder_digest,
-    measure_samples,
-    set_statistics,
-)
+from train.evidence import Measured, Moments, measure_samples, set_statistics
 from train.progress import save_model
 from train.ranks import Ranks
 from train.train_fdn import Shares
@@ -339,51 +330,6 @@ def test_a_checkpoint_is_replaced_file_by_file(tmp_path):
         save_model(RTDeepLoc(name=name), tmp_path / "model")
         assert load_checkpoint(tmp_path / "model")[0].name == name
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
-
-
-def test_what_the_autoencoder_did_not_make_is_not_measured_anew(evidence, cache, tmp_path):
-    samples = load_cache(cache, "dev")
-    before = measure_samples(evidence / "mae", samples, evidence / "evidence")
-    model, _ = load_checkpoint(evidence / "mae")
-    torch.nn.init.ones_(model.fdn.fused_head.bias)
-    set_statistics(model, before)
-    save_model(model.half(), tmp_path / "model")
-    again = measure_samples(tmp_path / "model", samples, evidence / "evidence")
-    assert again.paths == before.paths
-    torch.nn.init.ones_(model.mae.faces_head.bias)
-    save_model(model, tmp_path / "other")
-    assert autoencoder_digest(tmp_path / "other") != autoencoder_digest(tmp_path / "model")
-
-
-def test_evidence_is_raw_whatever_statistics_the_checkpoint_has(evidence, cache, tmp_path):
-    samples = load_cache(cache, "dev")[:1]
-    raw = measure_samples(evidence / "mae", samples, evidence / "evidence")
-    model, _ = load_checkpoint(evidence / "mae")
-    set_statistics(model, raw)
-    save_model(model, tmp_path / "model")
-    again = measure_samples(tmp_path / "model", samples, tmp_path / "evidence")
-    np.testing.assert_array_equal(again[0].visual, raw[0].visual)
-
-
-def test_evidence_by_file_is_read_anew(evidence, cache, monkeypatch):
-    samples = load_cache(cache, "dev")
-    read = []
-    load = Measured.__getitem__
-    monkeypatch.setattr(Measured, "__getitem__", lambda self, i: read.append(i) or load(self, i))
-    by_file = ByFile.of(samples, measure_samples(evidence / "mae", samples, evidence / "evidence"))
-    assert len(by_file) == len(samples) and not read
-    assert list(by_file) == [sample.annotation.file for sample in samples] and not read
-    by_file[samples[2].annotation.file]
-    assert read == [2]
-
-
-def test_evidence_is_read_when_asked_for(tmp_path):
-    path = tmp_path / "one.npz"
-    measured = Measured([path, tmp_path / "absent.npz"])
-    mel = np.ones((5, 4, 80))
-    np.savez(path, visual=np.ones((5, 36, 12)), audio=np.ones((5, 10, 12)), mel=mel)
-    assert isinstance(measured[0], Evidence) and len(measured[:1]) == 1
-    assert len(list(islice(measured, 1))) == 1
 
 
 def test_the_benchmark_times_every_stage(monkeypatch, capsys):

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 from safetensors.torch import save_file
+from scipy.io import wavfile
 
 from deeploc.models.vocoder import HOP, Vocoder
 from train import examples, extract, fit_vocoder, forge, forge_speech, forge_tts
@@ -35,7 +35,7 @@ def corpus(tmp_path_factory, speech, neural):
     folder = tmp_path_factory.mktemp("speech")
     for person in ("ann", "bea"):
         (folder / "in" / person).mkdir(parents=True)
-        soundfile.write(folder / "in" / person / "one.flac", speech, RATE_HZ)
+        wavfile.write(folder / "in" / person / "one.wav", RATE_HZ, speech)
     out = folder / "corpus"
     words = ["--speech", str(folder / "in"), "--out", str(out), "--workers", "1"]
     forge.main([*words, "--speech-rounds", "3", "--vocoder", neural])

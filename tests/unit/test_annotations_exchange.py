@@ -260,6 +260,7 @@ MALFORMED = {
     "score.csv": "file,start_s,end_s,stream,score\na.mp4,1,2,visual,high\n",
     "whenless.csv": "file,start_s,end_s,stream\na.mp4,,,visual\n",
     "a.vtt": "00:01.000 --> 00:02.000\nx\n",
+    "commas.vtt": "WEBVTT\n\n00:00:01,000 --> 00:00:02,000\nx\n",
     "b.vtt": "WEBVTT\n\n00:02.000 --> 00:01.000\nx\n",
     "a.txt": "one two three\n",
     "b.txt": "1.0\t1.0\tpoint\n",
