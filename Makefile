@@ -1,5 +1,5 @@
-# make demo: the app on http://127.0.0.1:7860. make test: the test suite.
-# Both create the environment in $(VENV) when it is missing or older than requirements.txt.
+# make demo: the app on http://127.0.0.1:7860. make test: the test suite; make test-slow: its longer part.
+# Each creates the environment in $(VENV) when it is missing or older than requirements.txt.
 
 VENV ?= .venv
 PYTHON ?= python3
@@ -9,13 +9,16 @@ READY := $(VENV)/.ready
 # With more threads than free cores, OpenMP's busy waiting makes everything several times slower.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test lint examples results
+.PHONY: demo test test-slow lint examples results
 
 demo: $(READY)
 	$(RUN) app.py $(ARGS)
 
 test: $(READY)
 	$(RUN) -m pytest $(ARGS)
+
+test-slow: $(READY)
+	$(RUN) -m pytest -m slow $(ARGS)
 
 lint: $(READY)
 	$(RUN) -m pip install --quiet ruff mypy
