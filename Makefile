@@ -5,6 +5,8 @@ VENV ?= .venv
 PYTHON ?= python3
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
+# A worker on every core, each with one thread: they share the cores between them.
+PYTEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --dist loadfile
 
 # With more threads than free cores, OpenMP's busy waiting makes everything several times slower.
 export OMP_WAIT_POLICY ?= passive
@@ -15,10 +17,10 @@ demo: $(READY)
 	$(RUN) app.py $(ARGS)
 
 test: $(READY)
-	$(RUN) -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-slow: $(READY)
-	$(RUN) -m pytest -m slow $(ARGS)
+	$(PYTEST) -m slow $(ARGS)
 
 lint: $(READY)
 	$(RUN) -m pip install --quiet ruff mypy

@@ -1,15 +1,24 @@
 """A real Chromium on the page, whose localizer answers at once."""
 
+import os
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, Error, expect, sync_playwright
 
 from app.theme import CSS, THEME
 from app.ui import build_demo
 from deeploc.annotations import read_annotations
 from tests.app.canned import FORGED, CannedLocalizer, write_moving_clip
-from tests.app.pages import CHROMIUM, FLAGS
+from tests.app.pages import CHROMIUM, FLAGS, PATIENCE_MS
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def uploads(tmp_path_factory) -> None:
+    """Each test process has its own: of the same clip, another process would write the same file."""
+    os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("uploads"))
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +56,7 @@ def browser():
 @pytest.fixture
 def page(browser: Browser, address: str):
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE_MS)
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.goto(address)

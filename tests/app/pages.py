@@ -11,6 +11,7 @@ from tests.app.canned import SECONDS
 
 CHROMIUM = Path(os.environ.get("DEEPLOC_CHROMIUM", "/usr/bin/chromium"))
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+PATIENCE_MS = 30_000
 FRAME_S = 1 / 25
 CURRENT_TIME = "document.querySelector('.dl-stage video').currentTime"
 

@@ -53,7 +53,7 @@ def failing(page: Page, clip) -> None:
     page.get_by_role("alert").wait_for()
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", [1440, pytest.param(390, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("reach", [empty, chosen, running, authentic, forged, failing])
 def test_axe_finds_nothing_serious(page, clip, reach, width):
     page.set_viewport_size({"width": width, "height": WIDTHS[width]})

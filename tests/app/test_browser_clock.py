@@ -74,7 +74,11 @@ def opened(browser, clips, request):
     page.close()
 
 
-@pytest.mark.parametrize("opened", RATES, indirect=True)
+@pytest.mark.parametrize(
+    "opened",
+    [rate if rate == "variable" else pytest.param(rate, marks=pytest.mark.slow) for rate in RATES],
+    indirect=True,
+)
 def test_300_steps_show_300_frames(opened):
     opened.locator(".dl-cursor").focus()
     assert opened.evaluate(WALK, [".", list(range(1, STEPS + 1))]) == []

@@ -23,7 +23,7 @@ from tests.app.alone import (
     served,
     x_of,
 )
-from tests.app.pages import block
+from tests.app.pages import PATIENCE_MS, block
 from tests.clips import write_av
 
 pytestmark = pytest.mark.browser
@@ -61,7 +61,7 @@ def open_at(browser):
 
     def visit(address: str) -> Page:
         page = context.new_page()
-        page.set_default_timeout(8_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto(address)
         page.wait_for_function("document.querySelector('.dl-stage video')?.readyState >= 2")

@@ -12,7 +12,7 @@ from app.unavailable import Unavailable
 from deeploc.saved import save_report
 from tests.app.canned import canned_report
 from tests.app.numbered import write_numbered
-from tests.app.pages import analysed, block, cursor_s, upload
+from tests.app.pages import PATIENCE_MS, analysed, block, cursor_s, upload
 
 pytestmark = pytest.mark.browser
 
@@ -109,7 +109,7 @@ def without_model(tmp_path_factory, clip):
 @pytest.fixture
 def bare(browser, without_model):
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(without_model)
     page.wait_for_selector(".dl-card")
     yield page

@@ -97,6 +97,7 @@ def result(command, tmp_path_factory):
     return json.loads(first), out
 
 
+@pytest.mark.slow
 def test_every_row_is_there_in_its_settings(result):
     rows = result[0]["rows"]
     assert [(row["setting"], row["row"], row["seeds"]) for row in rows] == [
@@ -108,6 +109,7 @@ def test_every_row_is_there_in_its_settings(result):
     assert [row["ahead"] is None for row in rows] == [False, False, False, True, False, False]
 
 
+@pytest.mark.slow
 def test_obvious_forgeries_are_found_and_the_table_says_so(result):
     found, out = result
     rows = {(row["setting"], row["row"]): row for row in found["rows"]}
@@ -135,6 +137,7 @@ def test_arguments_that_nobody_knows_are_refused(command):
         ablate.main([*command, "--epoch-number", "3"])
 
 
+@pytest.mark.slow
 def test_without_stream_heads_one_score_answers_for_all(result):
     """MIL alone under one binary label has learnt one score."""
     rows = {(row["setting"], row["row"]): row for row in result[0]["rows"]}

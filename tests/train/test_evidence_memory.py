@@ -57,6 +57,7 @@ def counted(monkeypatch):
     monkeypatch.setattr(evidence, "Measured", Alive)
 
 
+@pytest.mark.slow
 def test_evaluate_holds_the_evidence_of_one_clip_at_a_time(cache, checkpoint, tmp_path, counted):
     told = ["--evidence", str(tmp_path / "kept"), "--out", str(tmp_path / "out")]
     evaluate.main([str(checkpoint), str(cache), *told, "--resamples", "5"])
@@ -75,6 +76,7 @@ def test_it_does_not_matter_who_measures_first(cache, checkpoint, tmp_path):
     np.testing.assert_array_equal(one.audio, other.audio)
 
 
+@pytest.mark.slow
 def test_so_does_ablate(cache, checkpoint, tmp_path, counted):
     run = tmp_path / "run"
     run.mkdir()

@@ -95,7 +95,7 @@ def assert_same_weights(one, other, tolerance):
         torch.testing.assert_close(weights, states[1][name], atol=tolerance, rtol=0.01)
 
 
-@pytest.mark.processes
+@pytest.mark.slow
 def test_two_ranks_pretrain_as_one_with_twice_the_batch(cache, tmp_path):
     one, two, gathered = (tmp_path / name for name in ("one", "two", "gathered"))
     pretrain_mae.main([str(cache), str(one), "--batch", "8", *PRETRAINING])
@@ -109,7 +109,7 @@ def test_two_ranks_pretrain_as_one_with_twice_the_batch(cache, tmp_path):
         assert_same_weights(one / "mae", other / "mae", 2e-3)
 
 
-@pytest.mark.processes
+@pytest.mark.slow
 def test_two_ranks_discover_as_one_with_twice_the_batch(cache, evidence, tmp_path):
     one, two, gathered = (new_run(tmp_path / name, evidence) for name in ("one", "two", "gathered"))
     train_fdn.main([str(cache), str(one), "--batch", "4", *DISCOVERY])
@@ -120,6 +120,7 @@ def test_two_ranks_discover_as_one_with_twice_the_batch(cache, evidence, tmp_pat
         assert_same_weights(one / "model", other / "model", 2e-3)
 
 
+@pytest.mark.slow
 def test_bf16_and_loaders_can_be_asked_for(cache, evidence, tmp_path):
     plain, half = (new_run(tmp_path / name, evidence) for name in ("plain", "half"))
     train_fdn.main([str(cache), str(plain), *DISCOVERY])
@@ -130,7 +131,7 @@ def test_bf16_and_loaders_can_be_asked_for(cache, evidence, tmp_path):
         assert record == pytest.approx(twin, rel=0.1)
 
 
-@pytest.mark.processes
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ("pretrain_mae", "train_fdn"))
 def test_killed_and_resumed_is_as_never_killed(command, cache, evidence, tmp_path):
     whole, killed = (new_run(tmp_path / name, evidence) for name in ("whole", "killed"))
@@ -157,6 +158,7 @@ def test_killed_and_resumed_is_as_never_killed(command, cache, evidence, tmp_pat
     assert_same_curves(after, log(whole / name), relative=1e-4)
 
 
+@pytest.mark.slow
 def test_a_second_stage_is_resumed_too(cache, evidence, tmp_path):
     whole, killed = (new_run(tmp_path / name, evidence) for name in ("whole", "killed"))
     flags = [*DISCOVERY, "--pseudo", "1"]

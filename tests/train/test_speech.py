@@ -91,6 +91,7 @@ def test_written_speech_is_where_it_was(tmp_path):
     assert shifts[int(np.argmax(alike))] == 0
 
 
+@pytest.mark.slow
 def test_speech_is_forged_in_sound_alone_and_for_training(corpus):
     records = json.loads((corpus / "metadata.json").read_text())
     assert {record["split"] for record in records} == {"train"}
@@ -106,6 +107,7 @@ def test_speech_is_forged_in_sound_alone_and_for_training(corpus):
     assert change[inside].mean() > 5 * change[~inside].mean()
 
 
+@pytest.mark.slow
 def test_extracted_speech_is_heard_and_never_seen(corpus, tmp_path):
     extract.main(["--data", str(corpus), str(tmp_path)])
     samples = load_cache(tmp_path, "train")
@@ -116,6 +118,7 @@ def test_extracted_speech_is_heard_and_never_seen(corpus, tmp_path):
     assert list(tensors.stream()) == [None] * len(tensors.seen)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(fit_vocoder.onnx is None, reason="Piper's voice is not installed")
 def test_a_vocoder_is_fitted_and_resumes(corpus, tmp_path):
     words = ["--speech", str(corpus.parent / "in"), "--every", "1"]

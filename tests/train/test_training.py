@@ -13,6 +13,8 @@ from tests.train.made_cache import STEPS, made_cache
 from train import evaluate, pretrain_mae, train_fdn
 from train.data import AuthenticWindows, load_cache
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
