@@ -17,7 +17,7 @@ expect.set_options(timeout=PATIENCE_MS)
 
 @pytest.fixture(scope="session", autouse=True)
 def uploads(tmp_path_factory) -> None:
-    """Each test process has its own: of the same clip, another process would write the same file."""
+    """A folder for each test process: of one clip, two would write the same file."""
     os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("uploads"))
 
 
