@@ -27,8 +27,13 @@ from train.ranks import Ranks
 from train.train_fdn import Shares
 
 ROOT = Path(__file__).parents[2]
-QUIET = os.environ | {"OMP_NUM_THREADS": "1"}
-TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+# The ranks meet at the loopback address: the name of this host may lead nowhere.
+ALONE = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+TORCHRUN = (
+    *("-m", "torch.distributed.run", "--nproc-per-node", "2", "--rdzv-backend", "c10d"),
+    *("--rdzv-endpoint", "127.0.0.1:0", "--local-addr", "127.0.0.1"),
+)
+LONGEST_S = 300
 PRETRAINING = ("--steps", "12", "--every", "3", "--validation-batches", "1", "--tiny")
 DISCOVERY = ("--epochs", "4", "--aicl", "0.1")
 
@@ -67,13 +72,16 @@ def new_run(folder, evidence):
 
 def start(*command):
     return subprocess.Popen(
-        [sys.executable, *map(str, command)], cwd=ROOT, env=QUIET, stderr=subprocess.PIPE
+        [sys.executable, *map(str, command)], cwd=ROOT, env=ALONE, stderr=subprocess.PIPE
     )
 
 
 def finished(*command):
     process = start(*command)
-    errors = process.communicate()[1].decode()
+    try:
+        errors = process.communicate(timeout=LONGEST_S)[1].decode()
+    finally:
+        process.terminate()
     assert process.returncode == 0, errors
 
 
