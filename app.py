@@ -1,12 +1,13 @@
 """Starts the page: `python app.py`, or `gradio app.py` for hot reload.
 
-Each flag has an environment variable: DEEPLOC_MODEL, DEEPLOC_DEVICE, DEEPLOC_HOST, DEEPLOC_PORT,
-DEEPLOC_MCP=1. What a shared machine needs beside is in app/space.py.
+Flags have environment variables: DEEPLOC_MODEL, _DEVICE, _HOST, _PORT, _MCP=1; for the limits
+of a shared machine see app/space.py.
 """
 
 import argparse
 import os
 
+from app.private import private_folder
 from app.space import limits, placed  # first: it comes before anything that could touch CUDA
 from app.theme import CSS, THEME
 from app.ui import build_demo
@@ -23,6 +24,7 @@ try:
     limit = limits()
 except DeepLocError as error:
     parser.error(str(error))
+private_folder()
 demo = build_demo(placed(options.checkpoint, options.device), at_once=limit.at_once)
 
 if __name__ == "__main__":

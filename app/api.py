@@ -1,18 +1,19 @@
-"""The endpoints for programs: files in, JSON or a file out. The page's own events are not among them.
+"""The endpoints for programs: files in, JSON or a file out. The page's own events are none of them.
 
-Their docstrings are what the API page, OpenAPI and MCP clients show.
+Their docstrings are what the API page, OpenAPI and MCP clients show: a parameter is one line.
 """
 
 from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_function_description
 
 from app.choice import Choice, bare_report
 from app.downloads import Downloads, Shown
@@ -50,10 +51,7 @@ class Api:
 
         Args:
             clip: The video file, with or without sound.
-            face: Number of the face to score where several stay, from 1; by default the largest.
-
-        Returns:
-            The report, and `page`.
+            face: Number of the face to score where several stay, from 1; the largest by default.
         """
         with told():
             report = self._report(clip, face, progress)
@@ -72,17 +70,15 @@ class Api:
         analyse. The answer counts found (TP), misplaced (LOC), duplicate (DUP), false (FP) and
         missed (FN) intervals, says how far their edges are off, and has AP, AR and frame AUC of
         this clip alone, which are not comparable with those of a dataset; null is undefined.
+        The truth may be JSON of DeepLoc, Label Studio, LAV-DF, AV-Deepfake1M or ActivityNet, CSV,
+        WebVTT, Audacity labels, ELAN or Praat TextGrid; of several clips the row with this clip's
+        file name is taken.
 
         Args:
-            truth: When the clip is forged, in any format that the page imports: JSON of DeepLoc,
-                Label Studio, LAV-DF, AV-Deepfake1M or ActivityNet, CSV, WebVTT, Audacity labels,
-                ELAN or Praat TextGrid. Of several clips the row with this file name is taken.
+            truth: When the clip is forged: a file of any of these formats.
             report: The report of the clip, JSON or NPZ.
             clip: The video file, where there is no report.
             tiou: Temporal IoU from which an interval counts as found, above 0, up to 1.
-
-        Returns:
-            Counts, intervals, missed segments and numbers.
         """
         with told():
             if not 0 < tiou <= 1:
@@ -94,19 +90,15 @@ class Api:
             return compare(found, to_truth(annotation).segments, tiou)
 
     def formats(self, file: str, to: str = "json", about: str | None = None) -> str:
-        """Writes an annotation, or the intervals of a report, in another format. Datasets know only
-        the truth: all but rejected intervals are written to them.
+        """Writes an annotation, or the intervals of a report, in another format. Reads reports of
+        DeepLoc (JSON or NPZ), and annotations: JSON of DeepLoc, Label Studio, LAV-DF, AV-Deepfake1M
+        or ActivityNet, CSV, WebVTT, Audacity labels, ELAN or Praat TextGrid. Datasets know only the
+        truth: all but rejected intervals are written to them.
 
         Args:
-            file: A report of DeepLoc (JSON or NPZ), or an annotation: JSON of DeepLoc, Label
-                Studio, LAV-DF, AV-Deepfake1M or ActivityNet, CSV, WebVTT, Audacity labels, ELAN or
-                Praat TextGrid.
+            file: The report or annotation.
             to: The format to write.
-            about: The clip, or a report or DeepLoc annotation of it, for files that don't tell its
-                length and frame rate: all but reports and DeepLoc JSON.
-
-        Returns:
-            The file in the other format.
+            about: The clip, or a report or DeepLoc JSON of it; only those tell length and fps.
         """
         with told():
             source = _needed(file, "a report or an annotation")
@@ -165,22 +157,45 @@ def _media(path: Path) -> Media:
     return media_of(bare_report(path))
 
 
+def described(endpoint: Callable) -> str:
+    """An endpoint and its parameters, for where Gradio shows one text only."""
+    text, parameters, _ = get_function_description(endpoint)
+    told_of = [f"`{name}`: {said}" for name, said in parameters.items() if said]
+    return f"{text} Parameters: {' '.join(told_of)}\n"
+
+
 def add_api(api: Api, most: int) -> None:
-    """The endpoints `/analyse`, `/compare` and `/formats`, at most so many calls of each at once."""
+    """The endpoints `/analyse`, `/compare` and `/formats`, at most so many of them at once."""
     waits: dict[str, Any] = {"concurrency_limit": most, "concurrency_id": "analysis"}
+    formats = [(label, key) for key, label in EXPORTS]
     with gr.Column(visible=False):
-        clip, face = gr.File(label="Video file"), gr.Number(label="Face", precision=0)
-        other = gr.File(label="Video file, where there is no report")
-        truth, report = gr.File(label="Truth file"), gr.File(label="Report, JSON or NPZ")
-        tiou = gr.Number(0.5, label="tIoU that counts as found, 0 to 1")
-        file = gr.File(label="Report or annotation")
-        about = gr.File(label="The clip, or a report or DeepLoc annotation of it")
-        to = gr.Dropdown([(label, key) for key, label in EXPORTS], value="json", label="Format")
-        answer, numbers = gr.JSON(label="Report"), gr.JSON(label="Comparison")
-        written = gr.File(label="The file in the other format")
+        endpoints = {
+            "analyse": (
+                api.analyse,
+                [gr.File(label="Video file"), gr.Number(label="Face", precision=0)],
+                gr.JSON(label="Report"),
+            ),
+            "compare": (
+                api.compare,
+                [
+                    gr.File(label="Truth file"),
+                    gr.File(label="Report, JSON or NPZ"),
+                    gr.File(label="Video file, where there is no report"),
+                    gr.Number(0.5, label="tIoU that counts as found"),
+                ],
+                gr.JSON(label="Comparison"),
+            ),
+            "formats": (
+                api.formats,
+                [
+                    gr.File(label="Report or annotation"),
+                    gr.Dropdown(formats, value="json", label="Format"),
+                    gr.File(label="The clip, or a report or DeepLoc JSON of it"),
+                ],
+                gr.File(label="The file in the other format"),
+            ),
+        }
         asked = gr.Button()
-        asked.click(api.analyse, [clip, face], answer, api_name="analyse", **waits)
-        asked.click(
-            api.compare, [truth, report, other, tiou], numbers, api_name="compare", **waits
-        )
-        asked.click(api.formats, [file, to, about], written, api_name="formats")
+    for name, (endpoint, inputs, output) in endpoints.items():
+        said = described(endpoint)
+        asked.click(endpoint, inputs, output, api_name=name, api_description=said, **waits)

@@ -10,7 +10,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,22 +62,6 @@ class Shown:
     video: Path
     choice: Choice
     cut: Cut
-
-
-class Made:
-    """The files below a folder, for Gradio to delete: when they are old, and all when it ends.
-
-    Stands among the `temp_file_sets` of `gr.Blocks`, which are looked through on a schedule.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __iter__(self) -> Iterator[str]:
-        return iter([str(path) for path in self.folder.rglob("*") if path.is_file()])
-
-    def __isub__(self, deleted: set[str]) -> Made:
-        return self
 
 
 class Downloads:

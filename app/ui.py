@@ -12,9 +12,10 @@ from gradio.utils import get_upload_folder
 from app import exchange
 from app.api import Api, add_api
 from app.choice import Choice
-from app.downloads import DOWNLOADS, Downloads, Made
+from app.downloads import DOWNLOADS, Downloads
 from app.handlers import Handlers, Updates
 from app.panels import example_cards, notice_panel
+from app.private import Untracked
 from app.results import EXAMPLES
 from app.runs import Localize
 from app.text import (
@@ -68,7 +69,7 @@ def build_demo(localizer: Localize, examples: Path = EXAMPLES, at_once: int = 1)
         cache = Path(get_upload_folder())
         made = cache / "display"
         downloads = Downloads(made, CACHE_S)
-        demo.temp_file_sets.append(Made(made))  # type: ignore[arg-type]
+        demo.temp_file_sets.append(Untracked(made, cache))  # type: ignore[arg-type]
         parts = _layout(clips, _viewer(downloads))
         handlers = Handlers(localizer, made, downloads, at_once)
         _wire(demo, parts, handlers, {path.as_posix() for path in clips})

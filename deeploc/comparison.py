@@ -95,13 +95,10 @@ def _interval(item: Localization, one: Match, truth: Sequence[Segment]) -> dict[
 
 
 def _numbers(report: Report, truth: Timeline) -> dict[str, Any]:
-    fused = [item for item in report.proposals if item.stream == "fused"]
-    true, proposals = {"": truth}, {"": fused or list(report.proposals)}
-    curves = {
-        "": item
-        for item in report.scores
-        if (item.kind, item.stream) == ("forgery", "fused") and truth
-    }
+    name, fused = report.media.name, [item for item in report.proposals if item.stream == "fused"]
+    true, proposals = {name: truth}, {name: fused or list(report.proposals)}
+    curve = [item for item in report.scores if (item.kind, item.stream) == ("forgery", "fused")]
+    auc = frame_auc(true, {name: curve[0]}) if curve else math.nan
     flagged = Timeline.of(item.segment for item in report.timeline)
     falsely_s = flagged.duration - sum(flagged.overlap(segment) for segment in truth)
     return {
@@ -109,7 +106,7 @@ def _numbers(report: Report, truth: Timeline) -> dict[str, Any]:
             str(wanted): _number(average_precision(true, proposals, wanted)) for wanted in TIOUS
         },
         "average_recall": {str(n): _number(average_recall(true, proposals, n)) for n in COUNTS},
-        "frame_auc": _number(frame_auc(true, curves)) if curves else None,
+        "frame_auc": _number(auc),
         "falsely_flagged_s_per_minute": _number(falsely_s / report.media.duration_s * 60),
     }
 

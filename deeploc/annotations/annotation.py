@@ -185,7 +185,8 @@ def from_report(report: Report) -> Annotation:
         for item in report.timeline
     )
     threshold = report.calibration.thresholds.get("fused")
-    return Annotation(media, tuple(intervals), report.model if report.model.name else None, threshold)
+    model = report.model if report.model.name else None
+    return Annotation(media, tuple(intervals), model, threshold)
 
 
 def write_own(annotation: Annotation, path: Path) -> None:

@@ -106,7 +106,7 @@ def read_annotation(path: Path, media: Media | None) -> Annotation:
 def _needed(path: Path, media: Media | None) -> Media:
     if media is None:
         raise BadAnnotations(
-            f"{path.name} doesn't say how long its clip is, nor its frame rate. Give the clip, or a "
+            f"{path.name} doesn't tell length and frame rate of its clip. Give the clip, or a "
             "report or DeepLoc annotation of it, beside."
         )
     return media

@@ -12,7 +12,6 @@ from app.exchange import EXPORTS
 from app.theme import CSS, THEME
 from app.ui import build_demo
 from deeploc.annotations.annotation import to_annotation
-from deeploc.errors import BadAnnotations
 from deeploc.saved import save_report
 from tests.app.canned import FORGED, NO_FACE, CannedLocalizer, canned_report, write_moving_clip
 
@@ -115,8 +114,15 @@ def test_openapi_reads_well(address):
     schema = httpx.get(address.rstrip("/") + "/gradio_api/openapi.json").json()
     assert schema["info"]["title"] == "DeepLoc"
     posts = {path: item["post"] for path, item in schema["paths"].items() if "post" in item}
-    assert set(posts) == {
-        "/gradio_api/upload",
-        *(f"/gradio_api/call/v2/{name}" for name in ("analyse", "compare", "formats")),
-    }
-    print(json.dumps(posts, indent=1))
+    named = {path.rpartition("/")[2]: post for path, post in posts.items()}
+    assert set(named) == {"upload", "analyse", "compare", "formats"}
+    assert "schema 1" in named["analyse"]["description"]
+    for name in ("analyse", "compare", "formats"):
+        parameters = named[name]["requestBody"]["content"]["application/json"]["schema"]
+        for parameter in parameters["properties"]:
+            assert f"`{parameter}`: " in named[name]["description"]
+        assert "Args:" not in named[name]["description"]
+    to = named["formats"]["requestBody"]["content"]["application/json"]["schema"]["properties"][
+        "to"
+    ]
+    assert to["enum"] == [key for key, _ in EXPORTS]
