@@ -1,14 +1,14 @@
 """Starts the page: `python app.py`, or `gradio app.py` for hot reload.
 
-Flags have environment variables: DEEPLOC_MODEL, _DEVICE, _HOST, _PORT, _MCP=1; for the limits
-of a shared machine see app/space.py.
+Every flag has an environment variable; README.md lists them, and the limits in app/space.py.
 """
 
 import argparse
 import os
 
+from app.api import with_mcp
 from app.private import private_folder
-from app.space import limits, placed  # first: it comes before anything that could touch CUDA
+from app.space import limits, placed
 from app.theme import CSS, THEME
 from app.ui import build_demo
 from deeploc import DeepLocError
@@ -34,7 +34,7 @@ if __name__ == "__main__":
         server_name=options.host,
         server_port=options.port,
         max_file_size=limit.max_file_size,
-        mcp_server=options.mcp,
+        mcp_server=with_mcp(options.mcp),
         run_history=False,
         footer_links=["api"],
     )

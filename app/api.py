@@ -6,9 +6,11 @@ Their docstrings are what the API page, OpenAPI and MCP clients show: a paramete
 from __future__ import annotations
 
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +164,13 @@ def described(endpoint: Callable) -> str:
     text, parameters, _ = get_function_description(endpoint)
     told_of = [f"`{name}`: {said}" for name, said in parameters.items() if said]
     return f"{text} Parameters: {' '.join(told_of)}\n"
+
+
+def with_mcp(wanted: bool) -> bool:
+    """Whether to serve MCP. Ends the program with a sentence where that needs more packages."""
+    if wanted and find_spec("mcp") is None:
+        sys.exit("app.py: MCP needs more packages: pip install -r requirements-mcp.txt")
+    return wanted
 
 
 def add_api(api: Api, most: int) -> None:

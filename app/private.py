@@ -23,13 +23,13 @@ def private_folder() -> None:
     folder = os.environ["GRADIO_TEMP_DIR"] = mkdtemp(prefix="deeploc-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     if threading.current_thread() is threading.main_thread():  # it isn't under hot reload
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the line above is reached
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # else nothing is deleted
 
 
 class Untracked:
     """What Gradio would not delete by itself: files that we made in `made`, and uploads that were
-    broken off in `uploads`. For the `temp_file_sets` of `gr.Blocks`, which Gradio looks through on a
-    schedule and when it ends.
+    broken off in `uploads`. One of the `temp_file_sets` of `gr.Blocks`, which Gradio looks through
+    on a schedule and when it ends.
     """
 
     def __init__(self, made: Path, uploads: Path) -> None:
