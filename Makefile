@@ -1,35 +1,41 @@
 # make demo: the app on http://127.0.0.1:7860. make test: the test suite; make test-slow: its longer part.
-# Each creates the environment in $(VENV) when it is missing or older than requirements.txt.
+# make space: what a Space needs, in build/space, started there in an environment of its own.
+# Each creates the environment in $(VENV) when it is missing or older than its requirements.
 
 VENV ?= .venv
 PYTHON ?= python3
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
+TESTED := $(VENV)/.ready-test
 # A worker on every core, each with one thread: they share the cores between them.
 PYTEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --dist loadfile
 
 # With more threads than free cores, OpenMP's busy waiting makes everything several times slower.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test test-slow lint examples results
+.PHONY: demo test test-slow lint space examples results
 
 demo: $(READY)
 	$(RUN) app.py $(ARGS)
 
-test: $(READY)
+test: $(TESTED)
 	$(PYTEST) $(ARGS)
 
-test-slow: $(READY)
+test-slow: $(TESTED)
 	$(PYTEST) -m slow $(ARGS)
 
-lint: $(READY)
+lint: $(TESTED)
 	$(RUN) -m pip install --quiet ruff mypy
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	npx --yes oxlint@1.94.0 --config app/viewer/.oxlintrc.json app/viewer tests/viewer
 
-examples: $(READY)
+# ARGS="--port 7861", or ARGS=--no-start to assemble only.
+space:
+	$(PYTHON) -m app.bundle build/space $(ARGS)
+
+examples: $(TESTED)
 	$(RUN) -m train.examples $(ARGS)
 
 # The results of the examples, as a new checkpoint needs.
@@ -39,4 +45,8 @@ results: $(READY)
 $(READY): requirements.txt
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(TESTED): $(READY) requirements-train.txt requirements-test.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
 	touch $@

@@ -1,6 +1,7 @@
 """What a visitor saves of their report: made when asked for, from the report that is on their page.
 
-Reports are kept in memory under a ticket that only their page knows, and forgotten with its files.
+Reports are kept in memory under a ticket that only their page knows, and whoever got its link; they
+are forgotten with its files.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.choice import Choice
 from app.html_report import write_html
 from app.text import BROKEN, GONE
 from deeploc.errors import DeepLocError
@@ -20,6 +22,7 @@ from deeploc.films import write_annotated, write_inspected
 from deeploc.frames import write_frames_csv, write_frames_parquet
 from deeploc.report import Report
 from deeploc.saved import save_report
+from deeploc.trim import Cut
 
 logger = logging.getLogger(__name__)
 
@@ -52,45 +55,53 @@ DOWNLOADS = [(key, label) for key, (label, _, _) in WRITERS.items()]
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A report, the video that is shown beside it, and when it was made."""
+class Shown:
+    """What is on a visitor's page. `video`: the clip, or a proxy that browsers play."""
 
     report: Report
     video: Path
-    since_s: float
+    choice: Choice
+    cut: Cut
 
 
 class Downloads:
     """The reports on all visitors' pages. Files are written to `folder`, where browsers may fetch
-    them and from which `app.handlers.forget` deletes them."""
+    them and from which Gradio deletes them when they are `age_s` old."""
 
     def __init__(self, folder: Path, age_s: float) -> None:
         self.folder = folder
         self.age_s = age_s
-        self._kept: dict[str, Kept] = {}
+        self._kept: dict[str, tuple[float, Shown]] = {}  # since when, what
 
-    def keep(self, report: Report, video: Path) -> str:
-        """The ticket under which the report can be saved."""
+    def keep(self, shown: Shown) -> str:
+        """The ticket under which the report can be saved, and looked at again."""
         now = time.monotonic()
-        fresh = [item for item in self._kept.items() if now - item[1].since_s < self.age_s]
+        fresh = [item for item in self._kept.items() if now - item[1][0] < self.age_s]
         self._kept = dict(fresh[-MOST + 1 :])
         ticket = secrets.token_urlsafe(16)
-        self._kept[ticket] = Kept(report, video, now)
+        self._kept[ticket] = now, shown
         return ticket
+
+    def find(self, ticket: str) -> Shown | None:
+        """What the ticket stands for, while it and its video are kept."""
+        since_s, shown = self._kept.get(str(ticket), (0.0, None))
+        if shown is None or time.monotonic() - since_s > self.age_s or not shown.video.exists():
+            return None
+        return shown
 
     def write(self, ticket: str, key: str) -> dict:
         """`{"name", "path"}` of the file, for the browser to fetch, or `{"error"}`, a sentence."""
-        kept = self._kept.get(str(ticket))
-        if kept is None or time.monotonic() - kept.since_s > self.age_s:
+        shown = self.find(ticket)
+        if shown is None:
             return {"error": GONE}
         if key not in WRITERS:
             return {"error": BROKEN}
         _, suffix, writer = WRITERS[key]
-        name = Path(kept.report.media.name).stem + suffix
+        name = Path(shown.report.media.name).stem + suffix
         target = self.folder / secrets.token_urlsafe(16) / name
         target.parent.mkdir(parents=True)
         try:
-            writer(kept.report, kept.video, target)
+            writer(shown.report, shown.video, target)
         except DeepLocError as error:
             return {"error": str(error)}
         except Exception:

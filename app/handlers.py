@@ -8,9 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from typing import Any
 import gradio as gr
 
 from app.choice import Choice, bare_report, chosen, of_part, opened_report, truth_of
-from app.downloads import Downloads
+from app.downloads import Downloads, Shown
 from app.line import Line
 from app.panels import (
     failure_panel,
@@ -29,7 +27,7 @@ from app.panels import (
 )
 from app.results import saved_result
 from app.runs import Failure, Localize, Progress, Queued, Sessions, Stopped, run
-from app.text import BROKEN, CANCELLED, FAILED
+from app.text import BROKEN, CANCELLED, FAILED, LINK_GONE
 from app.viewer.payload import to_payload
 from deeploc.display import display_clip
 from deeploc.errors import Cancelled, DeepLocError
@@ -41,33 +39,22 @@ logger = logging.getLogger(__name__)
 Updates = dict[str, Any]  # by the name of a component in app.ui
 
 
-@dataclass(frozen=True)
-class Shown:
-    """What is on a visitor's page."""
-
-    report: Report
-    video: Path
-    choice: Choice
-    cut: Cut
-
-
 class Handlers:
     """The page's reactions, around one localizer. `proxies`: where display proxies, cuts and
-    inspection clips are written, and from which they are deleted when they are `age_s` old."""
+    inspection clips are written."""
 
     def __init__(
         self,
         localizer: Localize,
         proxies: Path,
         downloads: Downloads | None = None,
-        age_s: float = 3600,
+        at_once: int = 1,
     ) -> None:
         self.localizer = localizer
         self.proxies = proxies
-        self.downloads = downloads or Downloads(proxies, age_s)
-        self.age_s = age_s
+        self.downloads = downloads or Downloads(proxies, 3600)
         self.sessions = Sessions()
-        self.line = Line()
+        self.line = Line(at_once)
 
     def receive(self, data: dict, uploads: Path) -> Updates:
         """The page sent a clip: checked, then as `wait`."""
@@ -95,7 +82,6 @@ class Handlers:
             yield self.fail("The clip did not arrive. Choose it again.")
             return
         stop = self.sessions.begin(session)
-        forget(self.proxies, self.age_s)
         try:
             ready = self.without_model(choice, face)
             cut = choice.cut(self.proxies)
@@ -169,9 +155,19 @@ class Handlers:
     def viewed(self, shown: Shown, truth: str | None) -> Updates:
         """The payload, with the ticket under which the report can be saved, and the truth."""
         spans, note = truth_of(shown.choice, shown.cut, truth)
-        ticket = self.downloads.keep(shown.report, shown.video)
+        ticket = self.downloads.keep(shown)
         payload = to_payload(shown.report, shown.video, spans) | {"ticket": ticket}
         return {"viewer": payload, "truth_note": note}
+
+    def open_link(self, ticket: str, session: str) -> Iterator[Updates]:
+        """The page of a link: the result that it stands for, or why there is none."""
+        shown = self.downloads.find(ticket)
+        if shown is None:
+            yield self.back(LINK_GONE)
+            return
+        yield {**self.wait(shown.choice), "progress": preparing_panel()}
+        stop = self.sessions.begin(session)
+        yield self.show(shown.report, shown.choice, shown.cut, None, stop)
 
     def compare(self, shown: Shown | None, truth: str | None) -> Updates:
         """Another truth file for the report that is on the page."""
@@ -204,20 +200,3 @@ class Handlers:
         """Stops the visitor's run at once; the worker ends at its next step."""
         self.sessions.stop(session)
         return self.back(CANCELLED)
-
-    def report(self, clip: str, face: int | None = None) -> dict:
-        """Analyses one clip for the API. Raises `gr.Error` with a sentence."""
-        if not clip:
-            raise gr.Error("Send a video file.", print_exception=False)
-        *_, last = run(self.localizer, clip, face, threading.Event(), self.line)
-        if isinstance(last, Report):
-            return last.to_dict()
-        message = last.message if isinstance(last, Failure) else BROKEN
-        raise gr.Error(message, print_exception=False)
-
-
-def forget(folder: Path, age_s: float) -> None:
-    """Deletes what was made for visitors more than `age_s` ago."""
-    for path in folder.rglob("*") if folder.exists() else ():
-        if path.is_file() and time.time() - path.stat().st_mtime > age_s:
-            path.unlink(missing_ok=True)

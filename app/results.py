@@ -9,7 +9,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from deeploc import load_localizer
+import deeploc
 from deeploc.errors import DeepLocError
 from deeploc.report import ModelInfo, Report
 from deeploc.saved import read_report, save_report
@@ -39,7 +39,7 @@ def saved_result(clip: str | Path, info: ModelInfo | None) -> Report | None:
 
 def make_results(folder: Path, checkpoint: str | None = None) -> None:
     """Analyses every clip of a folder and keeps what was found below it."""
-    localizer = load_localizer(checkpoint)
+    localizer = deeploc.load_localizer(checkpoint)
     for clip in sorted(folder.glob("*.mp4")):
         path, inspection = result_paths(clip)
         path.parent.mkdir(exist_ok=True)

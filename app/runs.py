@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -103,7 +104,8 @@ def run(
         with line.turn(ticket, stop.is_set) as mine:
             news.put(_outcome(localizer, path, face, hook, curves) if mine else Stopped())
 
-    threading.Thread(target=work, name="analysis", daemon=True).start()
+    context = copy_context()  # says whose request it is: lent GPUs are counted by visitor
+    threading.Thread(target=context.run, args=(work,), name="analysis", daemon=True).start()
     try:
         yield from _wait(line, ticket, stop)
         yield from _follow(news, stop, curves)

@@ -45,9 +45,14 @@ TRUTH_HELP = (
 TRUTH_SHOWN = "Lane G shows the truth from {name}."
 TRUTH_MISSING = "{name} holds no row for {clip}. Add one with that file name."
 GONE = "The report is no longer kept here. Analyse the clip again to save it."
+LINK_GONE = (
+    "The result of this link is no longer kept: clips and results are deleted after an hour, and "
+    "when the page is restarted. Analyse the clip again."
+)
 UNAVAILABLE = (
     "There is no model: {reason} The examples open, and so do clips for labelling and saved "
     "reports; new clips can't be analysed."
 )
+NO_GPU = "No GPU was free for this clip, so it was analysed on the processor, which takes longer."
 NOT_ANALYSED_RATE = "No model has looked at this clip. Label it in lane E, or import annotations."
 NO_PROOF = "Absence of evidence is not proof of authenticity."

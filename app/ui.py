@@ -10,10 +10,12 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from app import exchange
+from app.api import Api, add_api
 from app.choice import Choice
 from app.downloads import DOWNLOADS, Downloads
 from app.handlers import Handlers, Updates
 from app.panels import example_cards, notice_panel
+from app.private import Untracked
 from app.results import EXAMPLES
 from app.runs import Localize
 from app.text import (
@@ -25,7 +27,6 @@ from app.text import (
     TRUTH_HELP,
     TRUTH_LABEL,
 )
-from app.unavailable import Unavailable
 from app.viewer.component import MODULES, PLOTLY, Drop, Viewer
 from deeploc.media import max_minutes
 
@@ -58,8 +59,8 @@ watch("value", () => {
 });"""
 
 
-def build_demo(localizer: Localize, examples: Path = EXAMPLES) -> gr.Blocks:
-    """The page around `localizer(path, hook, face) -> Report`."""
+def build_demo(localizer: Localize, examples: Path = EXAMPLES, at_once: int = 1) -> gr.Blocks:
+    """The page around `localizer(path, hook, face) -> Report`, which makes `at_once` at a time."""
     clips = sorted(examples.glob("*.mp4"), key=lambda path: _rank(path.name))
     gr.set_static_paths([MODULES, PLOTLY, *clips])
     with gr.Blocks(
@@ -68,19 +69,17 @@ def build_demo(localizer: Localize, examples: Path = EXAMPLES) -> gr.Blocks:
         cache = Path(get_upload_folder())
         made = cache / "display"
         downloads = Downloads(made, CACHE_S)
-        parts = _layout(clips, _viewer(downloads), _notice(localizer))
-        handlers = Handlers(localizer, made, downloads, CACHE_S)
+        demo.temp_file_sets.append(Untracked(made, cache))  # type: ignore[arg-type]
+        parts = _layout(clips, _viewer(downloads))
+        handlers = Handlers(localizer, made, downloads, at_once)
         _wire(demo, parts, handlers, {path.as_posix() for path in clips})
-        _api(handlers)
+        _open(demo, parts, handlers)
+        add_api(Api(localizer, handlers.line, downloads), MOST_VISITORS)
     return demo
 
 
 def _rank(name: str) -> tuple[int, str]:
     return (ORDER.index(name) if name in ORDER else len(ORDER), name)
-
-
-def _notice(localizer: Localize) -> str:
-    return localizer.notice if isinstance(localizer, Unavailable) else ""
 
 
 def _viewer(downloads: Downloads) -> Viewer:
@@ -104,14 +103,13 @@ def _viewer(downloads: Downloads) -> Viewer:
     )
 
 
-def _layout(clips: list[Path], viewer: Viewer, notice: str) -> dict[str, Any]:
+def _layout(clips: list[Path], viewer: Viewer) -> dict[str, Any]:
     gr.HTML(HEADER, js_on_load=ON_HEADER, apply_default_css=False)
     parts: dict[str, Any] = {
         "choice": gr.State(None, time_to_live=CACHE_S),
         "shown": gr.State(None, time_to_live=CACHE_S),
     }
-    if notice:
-        gr.HTML(notice_panel(notice))
+    parts["notice"] = gr.HTML(visible=False)
     with gr.Column(visible=False, elem_id="dl-failure") as parts["failure"]:
         parts["failure_text"] = gr.HTML()
         parts["retry"] = gr.Button("Try this clip again", size="sm", elem_classes="dl-fit")
@@ -223,18 +221,22 @@ SHOWN = (
 )
 
 
-def _api(handlers: Handlers) -> None:
-    """`/analyse`: a video in, the report (schema 1) out, for programs."""
-    with gr.Column(visible=False):
-        clip = gr.File(label="clip")
-        face = gr.Number(label="face", precision=0)
-        report = gr.JSON(label="report")
-        gr.Button().click(
-            handlers.report,
-            [clip, face],
-            report,
-            api_name="analyse",
-            api_description="Analyses one clip; returns the report as JSON, schema 1.",
-            concurrency_limit=MOST_VISITORS,
-            concurrency_id="analysis",
-        )
+def _open(demo: gr.Blocks, parts: dict, handlers: Handlers) -> None:
+    """What a page shows when it is opened: that there is no model, and the result of a link."""
+
+    def notice() -> dict:
+        said = getattr(handlers.localizer, "notice", "")
+        return gr.update(value=notice_panel(said), visible=bool(said))
+
+    def linked(request: gr.Request) -> Iterator[Any]:
+        ticket = request.query_params.get("result")
+        if not ticket:
+            yield gr.skip()
+            return
+        for updates in handlers.open_link(ticket, str(request.session_hash)):
+            yield {parts[name]: value for name, value in updates.items()}
+
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    changes = [parts[name] for name in (*SHOWN, "choice")]
+    demo.load(notice, None, parts["notice"], queue=False, **quiet)
+    demo.load(linked, None, changes, concurrency_limit=MOST_VISITORS, **quiet)

@@ -76,6 +76,10 @@ class Localizer:
         self.info = info
         self.detector = FaceDetector(device)
 
+    def on(self, device: str | torch.device) -> Localizer:
+        """The same model on another device, to which it moves."""
+        return Localizer(self.model, self.info, device)
+
     def __call__(
         self,
         path: str | Path,

@@ -1,4 +1,4 @@
-// The report as a file: a menu of the formats that the server writes of what is on this page.
+// The report as a file: a menu of the formats that the server writes of what is on this page. And as a link.
 
 import { menu } from "./exchange.js";
 import { make } from "./dom.js";
@@ -21,4 +21,19 @@ export function reportMenu(payload, { server, downloads, fileUrl }, say) {
             return say("The file could not be written. Try again.");
         }
     }]));
+}
+
+// Copies a link that opens this page with this result, for as long as the server keeps it.
+export function linkButton({ ticket }, say) {
+    if (!ticket) return null;
+    const link = `${location.origin}${location.pathname}?result=${ticket}`;
+    return make("button", { type: "button", class: "dl-small", text: "Copy link",
+        title: "Whoever has this link sees clip and result, for an hour at most", onclick: async () => {
+            try {
+                await navigator.clipboard.writeText(link);
+                say("The link was copied. Whoever has it sees clip and result, for an hour at most.");
+            } catch {
+                say(`The link, for an hour at most: ${link}`);
+            }
+        } });
 }

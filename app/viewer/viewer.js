@@ -10,7 +10,7 @@ import { bindKeys } from "./keys.js";
 import { Live } from "./live.js";
 import { gestures } from "./gestures.js";
 import { Overview } from "./overview.js";
-import { reportMenu } from "./reports.js";
+import { linkButton, reportMenu } from "./reports.js";
 import { TimeScale } from "./scale.js";
 import { Stack } from "./stack.js";
 import { transport } from "./transport.js";
@@ -85,7 +85,8 @@ function build(root, payload, plotly, url, options) {
     const stage = make("div", { class: "dl-stage", style: `--ratio:${media.width / media.height}` }, video, heat ? heat.element : null,
         evidence.faces?.overlay ?? null, failed);
     const verdict = verdictStrip(payload);
-    verdict.querySelector(".dl-model").append(reportMenu(payload, options, (text) => edit.review.say(text)) ?? "");
+    const say = (text) => edit.review.say(text);
+    verdict.querySelector(".dl-model").append(reportMenu(payload, options, say) ?? "", linkButton(payload, say) ?? "");
     root.append(verdict, live.element,
         make("div", { class: "dl-top" },
             make("section", { class: "dl-video", "aria-label": "Video" }, make("div", { class: "dl-screen" }, stage), transport(clock, heat),

@@ -170,6 +170,25 @@ class Annotation:
         }
 
 
+def from_report(report: Report) -> Annotation:
+    """What a model found: nothing of it is a person's word yet."""
+    media = media_of(report)
+    intervals = (
+        media.interval(
+            item.segment.start,
+            item.segment.end,
+            stream=item.stream,
+            origin="proposal",
+            status="proposed",
+            score=item.score,
+        )
+        for item in report.timeline
+    )
+    threshold = report.calibration.thresholds.get("fused")
+    model = report.model if report.model.name else None
+    return Annotation(media, tuple(intervals), model, threshold)
+
+
 def write_own(annotation: Annotation, path: Path) -> None:
     text = json.dumps(annotation.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
     path.write_text(text + "\n", encoding="utf-8")

@@ -77,10 +77,11 @@ READERS: dict[str, tuple[str, Read]] = {
 }
 
 
-def read_annotation(path: Path, media: Media) -> Annotation:
+def read_annotation(path: Path, media: Media | None) -> Annotation:
     """The annotation of `media` in a file, its format told by suffix and content.
 
-    Raises `BadAnnotations`: one sentence that names the file.
+    Our own JSON names its clip itself, and needs no `media`. Raises `BadAnnotations`: one sentence
+    that names the file.
     """
     suffix = path.suffix.lower()
     if suffix == ".json":
@@ -89,6 +90,7 @@ def read_annotation(path: Path, media: Media) -> Annotation:
         known = ", ".join([".json", *READERS])
         raise BadAnnotations(f"{path.name} is of no format that can be read here ({known}).")
     kind, read = READERS[suffix]
+    media = _needed(path, media)
     try:
         return Annotation(media, tuple(read(path, media)))
     except BadAnnotations:
@@ -101,13 +103,23 @@ def read_annotation(path: Path, media: Media) -> Annotation:
         ) from error
 
 
-def _read_json(path: Path, media: Media) -> Annotation:
+def _needed(path: Path, media: Media | None) -> Media:
+    if media is None:
+        raise BadAnnotations(
+            f"{path.name} doesn't tell length and frame rate of its clip. Give the clip, or a "
+            "report or DeepLoc annotation of it, beside."
+        )
+    return media
+
+
+def _read_json(path: Path, media: Media | None) -> Annotation:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise BadAnnotations(f"{path.name} is broken JSON: {_said(error)}.") from error
     if isinstance(content, dict) and "format" in content:
         return to_annotation(content, path.name)
+    media = _needed(path, media)
     try:
         if is_tasks(content):
             return Annotation(media, tuple(label_studio_intervals(content, media)))

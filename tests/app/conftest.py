@@ -21,6 +21,14 @@ def uploads(tmp_path_factory) -> None:
     os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("uploads"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_uploads(tmp_path_factory):
+    """Servers of tests delete files below this when they end: let it be nobody else's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory) -> Path:
     return write_moving_clip(tmp_path_factory.mktemp("clips") / "clip.mp4")

@@ -6,9 +6,10 @@ from fractions import Fraction
 import pytest
 from playwright.sync_api import expect
 
+from app.awaited import Awaited
 from app.theme import CSS, THEME
 from app.ui import build_demo
-from app.unavailable import Unavailable
+from deeploc.errors import BadCheckpoint
 from deeploc.saved import save_report
 from tests.app.canned import canned_report
 from tests.app.numbered import write_numbered
@@ -98,7 +99,11 @@ def without_model(tmp_path_factory, clip):
     (examples / "picture.mp4").write_bytes(clip.read_bytes())
     (examples / "results").mkdir()
     save_report(canned_report(examples / "picture.mp4"), examples / "results" / "picture.npz")
-    demo = build_demo(Unavailable("the checkpoint is missing."), examples)
+
+    def load():
+        raise BadCheckpoint("the checkpoint is missing.")
+
+    demo = build_demo(Awaited(load), examples)
     _, url, _ = demo.launch(
         theme=THEME, css=CSS, prevent_thread_lock=True, quiet=True, run_history=False
     )

@@ -149,9 +149,3 @@ def test_unreadable_truth_is_a_sentence(clip, tmp_path, handlers):
     *_, last = handlers.analyse(Choice(str(clip)), None, str(table), "visitor")
     assert "no known format" in last["truth_note"]
     assert handlers.compare(last["shown"], None)["truth_note"] == ""
-
-
-def test_the_endpoint_returns_schema_1(handlers, clip):
-    assert handlers.report(str(clip))["schema"] == 1
-    with pytest.raises(Exception, match="No face"):
-        handlers.report("noface.mp4")

@@ -1,8 +1,9 @@
 import pytest
 
-from app.choice import bare_report
-from app.downloads import WRITERS, Downloads
+from app.choice import Choice, bare_report
+from app.downloads import WRITERS, Downloads, Shown
 from app.html_report import to_html, write_html
+from deeploc.trim import Cut
 from tests.app.canned import canned_report
 
 
@@ -38,7 +39,8 @@ def test_it_draws_its_curves_and_asks_for_nothing(browser, tmp_path):
 @pytest.mark.parametrize("key", WRITERS)
 def test_every_download_is_written_or_explained(key, clip, tmp_path):
     downloads = Downloads(tmp_path, 60)
-    answer = downloads.write(downloads.keep(canned_report("Клип.mp4"), clip), key)
+    shown = Shown(canned_report("Клип.mp4"), clip, Choice(str(clip)), Cut(clip, 0.0))
+    answer = downloads.write(downloads.keep(shown), key)
     if key == "inspected":
         assert "no reconstructions" in answer["error"]
     else:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deeploc.comparison import match
 from deeploc.localizer import _timeline
 from deeploc.metrics import average_precision, average_recall, frame_auc
 from deeploc.postprocess import PostprocessConfig, to_timeline
@@ -53,6 +54,16 @@ def test_the_stream_of_an_interval(case):
         assert (item.segment.start, item.segment.end, item.score) == pytest.approx(
             (row["start"], row["end"], row["score"])
         )
+
+
+@named(COMPARISON["matches"])
+def test_matches(case):
+    found = [
+        Localization(Segment(start, end), score, "fused") for score, start, end in case["found"]
+    ]
+    matches, missed = match(found, [Segment(*span) for span in case["truth"]], case["tiou"])
+    assert [[one.kind, one.truth, pytest.approx(one.tiou)] for one in matches] == case["kinds"]
+    assert missed == case["missed"]
 
 
 @named(COMPARISON["proposals"])

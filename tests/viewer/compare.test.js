@@ -25,30 +25,14 @@ for (const { name, runs, rate_hz: rate, truth, auc } of cases.steps) {
     test(`frame AUC: ${name}`, () => same(compare.frameAuc(expand(runs), rate, truth.map(span)), auc, "AUC"));
 }
 
-test("each kind of error, by score", () => {
-    const truth = [[1, 2], [4, 5], [8, 9]].map(span);
-    const found = [[0.6, 1.1, 2.1], [0.9, 1, 2], [0.8, 4.7, 5.7], [0.7, 6, 7]].map(scored);
-    const { found: kinds, missed } = compare.match(found, truth, 0.5);
-    assert.deepEqual(kinds.map(({ kind, truth }) => [kind, truth]), [["DUP", 0], ["TP", 0], ["LOC", 1], ["FP", null]]);
-    assert.deepEqual(missed, [1, 2]);
-    same(kinds[2].tiou, 0.3 / 1.7, "tIoU");
-});
-
-test("the limits of tIoU count as reached", () => {
-    const at = (end, alpha) => compare.match([{ start: 0, end, score: 1 }], [{ start: 0, end: 10 }], alpha).found[0].kind;
-    assert.deepEqual([at(5, 0.5), at(4.9, 0.5), at(1, 0.5), at(0.9, 0.5)], ["TP", "LOC", "LOC", "FP"]);
-});
-
-test("a true segment is used once, and a worse one is taken if it will do", () => {
-    const truth = [[0, 4], [1, 4]].map(span);
-    const { found } = compare.match([[0.9, 0, 4], [0.8, 0, 4]].map(scored), truth, 0.5);
-    assert.deepEqual(found.map(({ kind, truth }) => [kind, truth]), [["TP", 0], ["TP", 1]]);
-});
-
-test("without truth everything is a false alarm, without predictions everything is missed", () => {
-    assert.deepEqual(compare.match([{ start: 0, end: 1, score: 1 }], [], 0.5).found, [{ kind: "FP", truth: null, tiou: 0 }]);
-    assert.deepEqual(compare.match([], [{ start: 0, end: 1 }], 0.5).missed, [0]);
-});
+for (const { name, tiou, found, truth, kinds, missed } of cases.matches) {
+    test(`matches: ${name}`, () => {
+        const matched = compare.match(found.map(scored), truth.map(span), tiou);
+        assert.deepEqual(matched.found.map(({ kind, truth: at }) => [kind, at]), kinds.map(([kind, at]) => [kind, at]));
+        matched.found.forEach((one, at) => same(one.tiou, kinds[at][2], "tIoU"));
+        assert.deepEqual(matched.missed, missed);
+    });
+}
 
 test("disagreements are what exactly one side flags, half-open", () => {
     const found = compare.disagreements([[1, 3], [5, 6]].map(span), [[2, 4], [5, 6], [7, 8]].map(span));

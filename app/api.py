@@ -1,0 +1,210 @@
+"""The endpoints for programs: files in, JSON or a file out. The page's own events are none of them.
+
+Their docstrings are what the API page, OpenAPI and MCP clients show: a parameter is one line.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.utils import get_function_description
+
+from app.choice import Choice, bare_report
+from app.downloads import Downloads, Shown
+from app.exchange import EXPORTS, file_name
+from app.line import Line
+from app.runs import Failure, Localize, Progress, run
+from app.text import BROKEN, STAGES
+from deeploc.annotations.annotation import Annotation, Media, from_report, media_of
+from deeploc.annotations.exchange import FORMATS, read_annotation
+from deeploc.annotations.truth import to_truth
+from deeploc.comparison import compare
+from deeploc.errors import DeepLocError
+from deeploc.report import Report
+from deeploc.saved import BadReport, read_report
+from deeploc.trim import Cut
+
+REPORTS = (".json", ".npz")
+
+
+class Api:
+    """What programs may ask for. They wait in the same line as visitors do."""
+
+    def __init__(self, localizer: Localize, line: Line, downloads: Downloads) -> None:
+        self.localizer = localizer
+        self.line = line
+        self.downloads = downloads
+
+    def analyse(
+        self, clip: str, face: int | None = None, progress: gr.Progress = gr.Progress()
+    ) -> dict[str, Any]:
+        """Finds when a talking-face video was forged, in picture or in sound. The answer is the
+        report, JSON schema 1: verdict, video_score, the disjoint timeline of forged intervals,
+        scored proposals, scores of every 40 ms step, what was left unscored and why, warnings, and
+        the model. Its `page`, appended to the address of the server, opens the result for an hour.
+
+        Args:
+            clip: The video file, with or without sound.
+            face: Number of the face to score where several stay, from 1; the largest by default.
+        """
+        with told():
+            report = self._report(clip, face, progress)
+            shown = Shown(report, Path(clip), Choice(clip), Cut(Path(clip), 0.0))
+            return report.to_dict() | {"page": f"/?result={self.downloads.keep(shown)}"}
+
+    def compare(
+        self,
+        truth: str,
+        report: str | None = None,
+        clip: str | None = None,
+        tiou: float = 0.5,
+        progress: gr.Progress = gr.Progress(),
+    ) -> dict[str, Any]:
+        """Holds what was found in one clip against the truth: give a saved report, or the clip to
+        analyse. The answer counts found (TP), misplaced (LOC), duplicate (DUP), false (FP) and
+        missed (FN) intervals, says how far their edges are off, and has AP, AR and frame AUC of
+        this clip alone, which are not comparable with those of a dataset; null is undefined.
+        The truth may be JSON of DeepLoc, Label Studio, LAV-DF, AV-Deepfake1M or ActivityNet, CSV,
+        WebVTT, Audacity labels, ELAN or Praat TextGrid; of several clips the row with this clip's
+        file name is taken.
+
+        Args:
+            truth: When the clip is forged: a file of any of these formats.
+            report: The report of the clip, JSON or NPZ.
+            clip: The video file, where there is no report.
+            tiou: Temporal IoU from which an interval counts as found, above 0, up to 1.
+        """
+        with told():
+            if not 0 < tiou <= 1:
+                raise DeepLocError(f"tiou is {tiou:g}. Give a number above 0, up to 1.")
+            if not report and not clip:
+                raise DeepLocError("Send a report, or the clip to analyse.")
+            found = read_report(report) if report else self._report(clip, None, progress)
+            annotation = read_annotation(_needed(truth, "a truth file"), media_of(found))
+            return compare(found, to_truth(annotation).segments, tiou)
+
+    def formats(self, file: str, to: str = "json", about: str | None = None) -> str:
+        """Writes an annotation, or the intervals of a report, in another format. Reads reports of
+        DeepLoc (JSON or NPZ), and annotations: JSON of DeepLoc, Label Studio, LAV-DF, AV-Deepfake1M
+        or ActivityNet, CSV, WebVTT, Audacity labels, ELAN or Praat TextGrid. Datasets know only the
+        truth: all but rejected intervals are written to them.
+
+        Args:
+            file: The report or annotation.
+            to: The format to write.
+            about: The clip, or a report or DeepLoc JSON of it; only those tell length and fps.
+        """
+        with told():
+            source = _needed(file, "a report or an annotation")
+            media = _media(Path(about)) if about else None
+            annotation = _found(source) or read_annotation(source, media)
+            chosen = FORMATS[to]
+            name = Path(file_name(annotation.media.name)).stem + chosen.suffix
+            target = self.downloads.folder / secrets.token_urlsafe(16) / name
+            target.parent.mkdir(parents=True)
+            chosen.write(annotation, target)
+            return str(target)
+
+    def _report(self, clip: str | None, face: int | None, progress: gr.Progress) -> Report:
+        path = str(_needed(clip, "a video file"))
+        for state in run(self.localizer, path, face, threading.Event(), self.line):
+            if isinstance(state, Progress):
+                progress((state.completed, state.total), desc=STAGES[state.stage], unit="steps")
+            elif isinstance(state, Report):
+                return state
+            elif isinstance(state, Failure):
+                raise DeepLocError(state.message)
+        raise DeepLocError(BROKEN)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What a caller can do something about becomes the sentence of the answer."""
+    try:
+        yield
+    except DeepLocError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
+
+def _needed(path: str | None, what: str) -> Path:
+    if not path:
+        raise DeepLocError(f"Send {what}.")
+    return Path(path)
+
+
+def _found(path: Path) -> Annotation | None:
+    """What a report says; None for a JSON that is something else."""
+    if path.suffix.lower() not in REPORTS:
+        return None
+    try:
+        return from_report(read_report(path))
+    except BadReport:
+        if path.suffix.lower() == ".npz":
+            raise
+        return None
+
+
+def _media(path: Path) -> Media:
+    """Length and frame rate of a clip, from it or from what was made of it."""
+    if path.suffix.lower() in REPORTS:
+        return (_found(path) or read_annotation(path, None)).media
+    return media_of(bare_report(path))
+
+
+def described(endpoint: Callable) -> str:
+    """An endpoint and its parameters, for where Gradio shows one text only."""
+    text, parameters, _ = get_function_description(endpoint)
+    told_of = [f"`{name}`: {said}" for name, said in parameters.items() if said]
+    return f"{text} Parameters: {' '.join(told_of)}\n"
+
+
+def with_mcp(wanted: bool) -> bool:
+    """Whether to serve MCP. Ends the program with a sentence where that needs more packages."""
+    if wanted and find_spec("mcp") is None:
+        sys.exit("app.py: MCP needs more packages: pip install -r requirements-mcp.txt")
+    return wanted
+
+
+def add_api(api: Api, most: int) -> None:
+    """The endpoints `/analyse`, `/compare` and `/formats`, at most so many of them at once."""
+    waits: dict[str, Any] = {"concurrency_limit": most, "concurrency_id": "analysis"}
+    formats = [(label, key) for key, label in EXPORTS]
+    with gr.Column(visible=False):
+        endpoints = {
+            "analyse": (
+                api.analyse,
+                [gr.File(label="Video file"), gr.Number(label="Face", precision=0)],
+                gr.JSON(label="Report"),
+            ),
+            "compare": (
+                api.compare,
+                [
+                    gr.File(label="Truth file"),
+                    gr.File(label="Report, JSON or NPZ"),
+                    gr.File(label="Video file, where there is no report"),
+                    gr.Number(0.5, label="tIoU that counts as found"),
+                ],
+                gr.JSON(label="Comparison"),
+            ),
+            "formats": (
+                api.formats,
+                [
+                    gr.File(label="Report or annotation"),
+                    gr.Dropdown(formats, value="json", label="Format"),
+                    gr.File(label="The clip, or a report or DeepLoc JSON of it"),
+                ],
+                gr.File(label="The file in the other format"),
+            ),
+        }
+        asked = gr.Button()
+    for name, (endpoint, inputs, output) in endpoints.items():
+        said = described(endpoint)
+        asked.click(endpoint, inputs, output, api_name=name, api_description=said, **waits)
