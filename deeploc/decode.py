@@ -17,6 +17,7 @@ from av.video.reformatter import VideoReformatter
 from deeploc.errors import NoVideo, UnreadableMedia
 
 JITTER_S = 0.002  # containers round their timestamps to a millisecond
+CHROMA_PX = 4  # how far colours reach over the edge of a region
 SOUND_GAP_S = 0.01  # a longer jump between two sound frames is a gap or an overlap
 
 # Playlists, scripts and still pictures are left out: they name other files, or are none.
@@ -34,13 +35,38 @@ class SourceFrame:
     frame: av.VideoFrame
     reformatter: VideoReformatter
 
-    def upright(self, width: int, height: int) -> np.ndarray:
+    def upright(self, width: int, height: int, interpolation: str = "BILINEAR") -> np.ndarray:
         """The picture `(H, W, 3) uint8` RGB, turned as the file says, scaled to this size."""
         turns = round(self.frame.rotation / 90) % 4
         if turns % 2:
             width, height = height, width
-        picture = self.reformatter.reformat(self.frame, width, height, "rgb24").to_ndarray()
+        picture = self.reformatter.reformat(
+            self.frame, width, height, "rgb24", interpolation=interpolation
+        ).to_ndarray()
         return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
+
+    def region(self, box: tuple[int, int, int, int], width: int, height: int) -> np.ndarray:
+        """The part `box` (left, top, right, bottom) of that picture. Where the file's pixels are
+        kept as most files keep them, no other pixel is converted."""
+        left, top, right, bottom = box
+        frame = self.frame
+        plain = frame.format.name == "yuv420p" and frame.rotation == 0
+        if not plain or (frame.width, frame.height) != (width, height) or width % 2 or height % 2:
+            return self.upright(width, height)[top:bottom, left:right]
+        x0, y0 = max(0, left - CHROMA_PX) // 2, max(0, top - CHROMA_PX) // 2
+        x1 = (min(width, right + CHROMA_PX) + 1) // 2
+        y1 = (min(height, bottom + CHROMA_PX) + 1) // 2
+        cut = []
+        for plane, scale in zip(frame.planes, (2, 1, 1), strict=True):
+            lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+            cut.append(lines[y0 * scale : y1 * scale, x0 * scale : x1 * scale].ravel())
+        part = av.VideoFrame.from_ndarray(
+            np.concatenate(cut).reshape(-1, 2 * (x1 - x0)), format="yuv420p"
+        )
+        part.colorspace, part.color_range = frame.colorspace, frame.color_range
+        # more threads would be started anew for every size
+        picture = self.reformatter.reformat(part, format="rgb24", threads=1).to_ndarray()
+        return picture[top - 2 * y0 : bottom - 2 * y0, left - 2 * x0 : right - 2 * x0]
 
 
 @contextmanager

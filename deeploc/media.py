@@ -10,10 +10,12 @@ or plays a sound, after edit lists and encoder priming. That is what a browser's
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 
 import av
@@ -56,6 +58,31 @@ class MediaInfo:
 
 
 @dataclass(frozen=True, eq=False)
+class Picture:
+    """The upright picture of a step, converted only as far as it is asked for. Pixels are those of
+    `MediaInfo.width`, `height`."""
+
+    frame: SourceFrame
+    width: int
+    height: int
+
+    @cached_property
+    def whole(self) -> np.ndarray:
+        """`(H, W, 3) uint8` RGB."""
+        return self.frame.upright(self.width, self.height)
+
+    def region(self, box: tuple[int, int, int, int]) -> np.ndarray:
+        """The part `box` (left, top, right, bottom), which lies inside, `uint8` RGB."""
+        return self.frame.region(box, self.width, self.height)
+
+    def at_most(self, width: int) -> np.ndarray:
+        """The whole picture, scaled down to this width if it is wider."""
+        if self.width <= width:
+            return self.whole
+        return self.frame.upright(width, round(self.height * width / self.width), "BICUBIC")
+
+
+@dataclass(frozen=True, eq=False)
 class Clip:
     """An opened file. Sound and times are here; the pictures are decoded anew by every `frames()`.
 
@@ -74,21 +101,34 @@ class Clip:
     warnings: tuple[str, ...] = ()
     zero_s: float = 0.0
 
-    def frames(self, every: int = 1) -> Iterator[np.ndarray]:
-        """The upright picture, `(H, W, 3) uint8` RGB, on display at the middle of each step.
+    def frames(self) -> Iterator[np.ndarray]:
+        """The upright picture of each step, `(H, W, 3) uint8` RGB.
 
-        Yields the steps 0, `every`, 2 `every`, ...; the others are decoded but never converted. The
-        first frame also stands for the time before it. Ends early where the picture stops decoding.
         Neighbouring steps may share one array: don't write into it.
         """
-        step, picture = 0, None
+        return (picture.whole for picture in self.pictures())
+
+    def pictures(self, every: int = 1) -> Iterator[Picture]:
+        """What is on display at the middle of each of the steps 0, `every`, 2 `every`, ...
+
+        The first frame also stands for the time before it. Ends early where the picture stops
+        decoding. Neighbouring steps may share one picture.
+        """
+        step = 0
         for frame, until_s in self._shown():
-            while step < self.grid.n_frames and (step + 0.5) / self.grid.rate_hz < until_s - TIE_S:
-                if picture is None:
-                    picture = frame.upright(self.info.width, self.info.height)
+            picture = Picture(frame, self.info.width, self.info.height)
+            while (step + 0.5) / self.grid.rate_hz < until_s - TIE_S:
+                if step >= self.grid.n_frames:
+                    return
                 yield picture
                 step += every
-            picture = None
+
+    def beginning(self, duration_s: float) -> Clip:
+        """The clip as if its picture and sound ended after so many seconds."""
+        n_frames = min(self.grid.n_frames, math.ceil(duration_s * self.grid.rate_hz))
+        grid = FrameGrid(self.grid.rate_hz, n_frames)
+        audio = None if self.audio is None else self.audio[: round(grid.duration * AUDIO_RATE_HZ)]
+        return replace(self, grid=grid, audio=audio)
 
     def _shown(self) -> Iterator[tuple[SourceFrame, float]]:
         """Each source frame and the moment at which the next one replaces it."""

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from deeploc.faces.track import FaceTrack
-from deeploc.media import Clip
+from deeploc.media import Clip, Picture
 
 CROP_MARGIN = 1.1
 
@@ -32,19 +32,20 @@ def crop_faces(clip: Clip, squares: np.ndarray, size: int) -> Iterator[np.ndarra
     Yields exactly `len(squares)` items, None too where the picture can't be decoded.
     """
     steps = 0
-    for frame, square in zip(clip.frames(), squares, strict=False):
+    for picture, square in zip(clip.pictures(), squares, strict=False):
         steps += 1
-        yield None if np.isnan(square[0]) else _cut(frame, square, size)
+        yield None if np.isnan(square[0]) else _cut(picture, square, size)
     for _ in range(steps, len(squares)):
         yield None
 
 
-def _cut(frame: np.ndarray, square: np.ndarray, size: int) -> np.ndarray:
+def _cut(picture: Picture, square: np.ndarray, size: int) -> np.ndarray:
     left, top = np.floor(square[:2]).astype(int)
     right, bottom = np.ceil(square[2:]).astype(int)
-    rows = np.clip(np.arange(top, bottom), 0, frame.shape[0] - 1)
-    columns = np.clip(np.arange(left, right), 0, frame.shape[1] - 1)
-    patch = Image.fromarray(frame[rows[:, None], columns[None, :]])
+    height, width = picture.height, picture.width
+    inside = picture.region((max(left, 0), max(top, 0), min(right, width), min(bottom, height)))
+    rows, columns = (max(-top, 0), max(bottom - height, 0)), (max(-left, 0), max(right - width, 0))
+    patch = Image.fromarray(np.pad(inside, (rows, columns, (0, 0)), mode="edge"))
     x0, y0, x1, y1 = (float(edge) for edge in square)
     box = (x0 - left, y0 - top, x1 - left, y1 - top)
     return np.asarray(patch.resize((size, size), Image.Resampling.BILINEAR, box=box))

@@ -68,9 +68,9 @@ class FaceDetector:
 
     def _network(self, smallest: int) -> MTCNN:
         if smallest not in self._networks:
-            self._networks[smallest] = MTCNN(
-                keep_all=True, min_face_size=smallest, device=self.device
-            )
+            network = MTCNN(keep_all=True, min_face_size=smallest, device=self.device)
+            # pooling is several times as fast with the channels last
+            self._networks[smallest] = network.to(memory_format=torch.channels_last)
         return self._networks[smallest]
 
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from deeploc.errors import NoFace
-from deeploc.faces.detector import Detections, FaceDetector
+from deeploc.faces.detector import DETECT_WIDTH, Detections, FaceDetector
 from deeploc.faces.track import FaceTrack
 from deeploc.media import Clip
 
@@ -44,8 +44,8 @@ def track_faces(
     found: list[_Sightings] = []
     batch: list[np.ndarray] = []
     seen = 0
-    for number, frame in enumerate(clip.frames(every=DETECT_EVERY)):
-        batch.append(frame)
+    for number, picture in enumerate(clip.pictures(every=DETECT_EVERY)):
+        batch.append(picture.at_most(DETECT_WIDTH))
         seen = number + 1
         if len(batch) == DETECT_BATCH:
             _link_batch(found, detector(batch), seen - len(batch))
@@ -55,7 +55,8 @@ def track_faces(
     progress(n_frames, n_frames)
     decoded = min(seen * DETECT_EVERY, n_frames)
     shown = (round(float(clip.pts_s[0]) * clip.grid.rate_hz), decoded)
-    tracks = [_fill(sightings, n_frames, shown) for sightings in found]
+    scale = max(1.0, clip.info.width / DETECT_WIDTH)
+    tracks = [_fill(sightings, n_frames, shown, scale) for sightings in found]
     tracks = [track for track in tracks if track.visible.sum() >= MIN_FRAMES]
     if not tracks:
         raise NoFace(
@@ -109,10 +110,11 @@ def _iou(one: np.ndarray, other: np.ndarray) -> float:
     return shared / (areas - shared)
 
 
-def _fill(sightings: _Sightings, n_frames: int, shown: tuple[int, int]) -> FaceTrack:
+def _fill(sightings: _Sightings, n_frames: int, shown: tuple[int, int], scale: float) -> FaceTrack:
     """Sightings -> one box a step: interpolated over short gaps, smoothed, NaN where unseen.
 
-    `shown`: the steps `[start, end)` for which the file really holds a picture.
+    `scale`: from pixels of the sightings to those of the clip. `shown`: the steps `[start, end)`
+    for which the file really holds a picture.
     """
     frames = np.array(sightings.frames)
     visible = np.zeros(n_frames, bool)
@@ -129,7 +131,7 @@ def _fill(sightings: _Sightings, n_frames: int, shown: tuple[int, int]) -> FaceT
     boxes = np.stack(
         [np.interp(steps, frames, column) for column in np.stack(sightings.boxes).T], axis=1
     )
-    boxes = _smooth(boxes, visible).astype(np.float32)
+    boxes = (scale * _smooth(boxes, visible)).astype(np.float32)
     boxes[~visible] = np.nan
     confidence = np.interp(steps, frames, sightings.confidence).astype(np.float32)
     return FaceTrack(0, boxes, np.where(visible, confidence, 0).astype(np.float32), visible)

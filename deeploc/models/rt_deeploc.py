@@ -146,17 +146,18 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         composite: Composite | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Surprise of every patch in the one partition that hides it."""
+        tokens = self.mae.embed(patches)
         detail, flat = patches.face_detail, patches.sound_detail
         in_picture = detail.new_zeros(*detail.shape, len(BANDS))
         in_sound = flat.new_zeros(*flat.shape, len(BANDS))
         for partition in partitions:
-            expected = self.mae(patches, partition | absent)
+            expected = self.mae.rebuild(tokens, partition | absent, partition)
             if composite is not None:
-                composite.take(partition, expected)
+                composite.take(patches, partition, expected)
             removed = partition.split([detail.shape[1], flat.shape[1]])
-            picture, sound = missed(patches, expected)
-            in_picture[:, removed[0]] = (picture - expected.face_energy)[:, removed[0]]
-            in_sound[:, removed[1]] = (sound - expected.sound_energy)[:, removed[1]]
+            picture, sound = missed(patches.only(partition), expected)
+            in_picture[:, removed[0]] = picture - expected.face_energy
+            in_sound[:, removed[1]] = sound - expected.sound_energy
         return in_picture, in_sound
 
     def _steps(self, evidence: Tensor, mean: Tensor, std: Tensor, absent: Tensor) -> Tensor:

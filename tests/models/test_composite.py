@@ -22,7 +22,7 @@ def window(mae, seed=0):
 
 
 def constant(patches, value):
-    """A reconstruction that says `value` everywhere."""
+    """A reconstruction of these patches that says `value` everywhere."""
     faces, sound = torch.full_like(patches.faces, value), torch.full_like(patches.sound, value)
     energy = torch.zeros(1)
     return Reconstruction(faces, sound, energy, energy)
@@ -33,7 +33,7 @@ def test_views_undo_the_cutting_into_patches(mae):
     patches = mae.targets(faces, mel)
     whole = Composite()
     every = torch.ones(patches.faces.shape[1] + patches.sound.shape[1], dtype=torch.bool)
-    whole.take(every, Reconstruction(patches.faces, patches.sound, *[torch.zeros(1)] * 2))
+    whole.take(patches, every, Reconstruction(patches.faces, patches.sound, *[torch.zeros(1)] * 2))
     pictures, mels = mae.views(whole)
     side, by = mae.config.face, mae.config.crop // mae.config.face
     expected = faces.reshape(2, -1, side, by, side, by, 3).float().mean((3, 5))
@@ -46,7 +46,7 @@ def test_every_patch_is_from_the_pass_that_hid_it(mae):
     first, second = hidden_tubes(mae.config)
     composite = Composite()
     for value, hidden in ((1.0, first), (2.0, second)):
-        composite.take(hidden, constant(patches, value))
+        composite.take(patches, hidden, constant(patches.only(hidden), value))
     cut = patches.faces.shape[1]
     for part, found in ((slice(0, cut), composite.faces), (slice(cut, None), composite.sound)):
         assert set(found[:, first[part]].unique().tolist()) == {1.0}

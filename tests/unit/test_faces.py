@@ -14,6 +14,29 @@ from deeploc.timeline import FrameGrid
 
 
 @dataclass
+class DrawnPicture:
+    """Looks like a Picture."""
+
+    whole: np.ndarray
+
+    @property
+    def height(self):
+        return len(self.whole)
+
+    @property
+    def width(self):
+        return self.whole.shape[1]
+
+    def region(self, box):
+        left, top, right, bottom = box
+        return self.whole[top:bottom, left:right]
+
+    def at_most(self, width):
+        by = max(1, self.width // width)
+        return self.whole[::by, ::by]
+
+
+@dataclass
 class DrawnClip:
     """Looks like a Clip: every frame holds its own number in its first pixel."""
 
@@ -32,11 +55,11 @@ class DrawnClip:
     def info(self):
         return MediaInfo("drawn.mp4", self.n_frames / 25, 25.0, 320, 240, False)
 
-    def frames(self, every=1):
+    def pictures(self, every=1):
         for number in range(0, self.decoded or self.n_frames, every):
             frame = np.zeros((240, 320, 3), np.uint8)
             frame[0, 0] = number // 256, number % 256, 0
-            yield frame
+            yield DrawnPicture(frame)
 
 
 def detector(*faces):
@@ -113,8 +136,8 @@ class OneFrame:
     def __init__(self, frame):
         self.frame = frame
 
-    def frames(self):
-        yield self.frame
+    def pictures(self):
+        yield DrawnPicture(self.frame)
 
 
 def crop(frame, square, size=16):

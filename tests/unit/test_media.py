@@ -64,7 +64,7 @@ def test_variable_rate_keeps_times_and_shows_the_right_frame(tmp_path: Path) -> 
     steps = [shown(f) for f in clip.frames()]
     assert steps == expected(clip.pts_s, clip.grid.n_frames)
     assert [shown(f) for f in clip.frames()] == steps
-    assert [shown(f) for f in clip.frames(every=4)] == steps[::4]
+    assert [shown(picture.whole) for picture in clip.pictures(every=4)] == steps[::4]
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
@@ -98,6 +98,43 @@ def test_odd_sizes_and_deep_colours_decode(
     assert frames[0].shape == (359, 641, 3)
     assert frames[0].dtype == np.uint8
     assert [shown(f) for f in frames] == [n % GREYS for n in range(25)]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt", "size"),
+    [
+        ("a.mp4", "libx264", "yuv420p", (322, 242)),
+        ("a.mkv", "ffv1", "yuv420p", (321, 241)),
+        ("b.mkv", "ffv1", "yuv444p", (322, 242)),
+        ("c.mkv", "ffv1", "yuv420p10le", (322, 242)),
+    ],
+)
+def test_a_region_is_a_part_of_the_whole(
+    tmp_path: Path, name: str, codec: str, pix_fmt: str, size: tuple[int, int]
+) -> None:
+    path = write_av(tmp_path / name, np.arange(25) / 25, codec, pix_fmt, size=size)
+    picture = next(iter(open_clip(path).pictures()))
+    width, height = size
+    for box in (
+        (0, 0, width, height),
+        (101, 33, 300, 208),
+        (5, 0, 6, 1),
+        (width - 51, 7, width, 9),
+    ):
+        left, top, right, bottom = box
+        np.testing.assert_array_equal(picture.region(box), picture.whole[top:bottom, left:right])
+    assert picture.at_most(100).shape == (75, 100, 3)
+    assert picture.at_most(width) is picture.whole
+
+
+def test_the_beginning_of_a_clip_is_a_clip(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    write_clip(path, counter_frames(75), click(3, 1.234))
+    clip = open_clip(path)
+    beginning = clip.beginning(1.3)
+    assert beginning.grid.n_frames == 33 and len(beginning.audio) == 33 * 640
+    assert [shown(f) for f in beginning.frames()] == [shown(f) for f in clip.frames()][:33]
+    assert clip.beginning(9).grid == clip.grid
 
 
 def test_b_frames_without_packet_times_keep_their_order(tmp_path: Path) -> None:
