@@ -178,7 +178,7 @@ def add_api(api: Api, most: int) -> None:
     waits: dict[str, Any] = {"concurrency_limit": most, "concurrency_id": "analysis"}
     formats = [(label, key) for key, label in EXPORTS]
     with gr.Column(visible=False):
-        endpoints = {
+        endpoints: dict[str, tuple[Callable, list, gr.components.Component]] = {
             "analyse": (
                 api.analyse,
                 [gr.File(label="Video file"), gr.Number(label="Face", precision=0)],

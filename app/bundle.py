@@ -51,8 +51,8 @@ def install(folder: Path) -> Path:
     python = home / "bin" / "python"
     if not python.exists():
         venv.create(home, with_pip=True)
-    command = [python, "-m", "pip", "install", "--disable-pip-version-check", "-r"]
-    subprocess.run([*command, folder / "requirements.txt"], check=True)
+    command = (str(python), "-m", "pip", "install", "--disable-pip-version-check", "-r")
+    subprocess.run([*command, str(folder / "requirements.txt")], check=True)
     return python
 
 

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 POLL_S = 0.1
 PATIENCE_S = 0.5  # a running stage is shown again at least this often, so that its clock moves
-WEIGHTS = {"decode": 0.04, "faces": 0.36, "reconstruct": 0.56, "discover": 0.04}
+WEIGHTS = {"decode": 0.02, "faces": 0.32, "reconstruct": 0.64, "discover": 0.02}
 EARLIEST_ETA_S = 1.0
 STEPS_HZ = 25.0
 

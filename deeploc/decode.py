@@ -58,7 +58,7 @@ class SourceFrame:
         y1 = (min(height, bottom + CHROMA_PX) + 1) // 2
         cut = []
         for plane, scale in zip(frame.planes, (2, 1, 1), strict=True):
-            lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+            lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
             cut.append(lines[y0 * scale : y1 * scale, x0 * scale : x1 * scale].ravel())
         part = av.VideoFrame.from_ndarray(
             np.concatenate(cut).reshape(-1, 2 * (x1 - x0)), format="yuv420p"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -20,7 +20,7 @@ import torch
 from deeploc.calibration import UNCALIBRATED_MARKS, heat_scale
 from deeploc.checkpoints import load_checkpoint
 from deeploc.discover import discover, errors
-from deeploc.errors import DeepLocError
+from deeploc.errors import DeepLocError, NoFace
 from deeploc.faces.crop import crop_faces, crop_squares
 from deeploc.faces.detector import FaceDetector
 from deeploc.faces.track import FaceTrack
@@ -45,6 +45,8 @@ from deeploc.sound import MEL_BINS, heard_steps, log_mel, peaks
 STAGES = ("decode", "faces", "reconstruct", "discover")
 MIN_SEEN_SHARE = 0.5
 SMALL_FACE_PX = 64
+GLIMPSE_S = 2.88  # 8 windows
+LONG_S = 8.0
 
 
 class Hook(Protocol):
@@ -96,21 +98,50 @@ class Localizer:
         with watch.stage("decode"):
             clip = open_clip(path)
             clip = replace(clip, info=replace(clip.info, sha256=file_sha256(clip.path)))
+        early = preview and self._against_usual(preview)
         with watch.stage("faces"):
+            if early and face is None and clip.info.duration_s > LONG_S:
+                self._glimpse(clip, early, watch.progress)
             tracks = track_faces(clip, self.detector, watch.progress)
             track = choose_face(tracks, face)
         with watch.stage("reconstruct"), self._inspected(inspection, clip, track) as views:
-            audio = clip.audio if clip.audio is not None else np.zeros(0, np.float32)
-            mel = log_mel(audio, clip.grid.n_frames)
-            crops = crop_faces(clip, crop_squares(track), self.model.mae.config.crop)
-            heard = heard_steps(clip)
-            early = preview and self._against_usual(preview)
-            evidence = measure(self.model, crops, mel, heard, watch.progress, views, early)
+            evidence, mel = self._measure(clip, track, watch.progress, views, early)
         with watch.stage("discover"):
             forgery = discover(self.model, evidence)
         report = self._report(clip, track, tracks, evidence, forgery, watch.timing(clip))
         sound = None if clip.audio is None else _sound(clip.audio, mel, evidence, views)
         return replace(report, sound=sound, inspection=views.path if views else None)
+
+    def _measure(
+        self,
+        clip: Clip,
+        track: FaceTrack,
+        progress: Callable[[int, int], None],
+        views: Inspection | None = None,
+        preview: Preview | None = None,
+    ) -> tuple[Evidence, np.ndarray]:
+        """The evidence of a face and the sound, and the log-mel."""
+        audio = clip.audio if clip.audio is not None else np.zeros(0, np.float32)
+        mel = log_mel(audio, clip.grid.n_frames)
+        crops = crop_faces(clip, crop_squares(track), self.model.mae.config.crop)
+        return measure(self.model, crops, mel, heard_steps(clip), progress, views, preview), mel
+
+    def _glimpse(self, clip: Clip, preview: Preview, progress: Callable[[int, int], None]) -> None:
+        """Shows the curve of the first seconds before the faces of the whole clip are looked for.
+
+        It is not kept: faces are chosen, and tracks smoothed, with all of the clip in view.
+        """
+        beginning, n_frames = clip.beginning(GLIMPSE_S), clip.grid.n_frames
+
+        def stopped(done: int, total: int) -> None:
+            progress(0, n_frames)
+
+        def early(start: int, total: int, errors: dict[str, np.ndarray]) -> None:
+            preview(start, n_frames, errors)
+
+        with suppress(NoFace):
+            track = track_faces(beginning, self.detector, stopped)[0]
+            self._measure(beginning, track, stopped, preview=early)
 
     def _against_usual(self, preview: Preview) -> Preview:
         """Errors -> multiples of the authentic p95, the scale on which `preview` is told."""

@@ -234,3 +234,28 @@ def test_the_growing_curve_changes_nothing_in_the_report(localizer, short, repor
     told = ~np.isnan(grown[0])
     assert told[:30].all()  # every step but those of the last windows
     np.testing.assert_allclose(grown[0][told], report.scores[0].values[told] / 2, rtol=1e-6)
+
+
+def test_of_a_long_clip_the_first_seconds_are_shown_before_its_faces_are_known(
+    localizer, short, report, monkeypatch
+):
+    monkeypatch.setattr("deeploc.localizer.LONG_S", 1.0)
+    monkeypatch.setattr("deeploc.localizer.GLIMPSE_S", 1.92)
+    told = []
+    found = localizer(
+        short,
+        hook=lambda stage, completed, total: told.append((stage, completed)),
+        preview=lambda start, total, errors: told.append((start, total, len(errors["visual"]))),
+    )
+    glimpse = told.index((0, 75, 33))
+    assert ("faces", 0) in told[:glimpse] and ("faces", 75) in told[glimpse:]
+    for one, other in zip(found.scores, report.scores, strict=True):
+        np.testing.assert_array_equal(one.values, other.values)
+
+
+def test_a_glimpse_of_nobody_is_none(localizer, short, monkeypatch):
+    monkeypatch.setattr("deeploc.localizer.LONG_S", 1.0)
+    monkeypatch.setattr("deeploc.localizer.GLIMPSE_S", 0.4)  # no face stays as long as it must
+    starts = []
+    localizer(short, preview=lambda start, total, errors: starts.append(start))
+    assert starts and starts.count(0) == 1

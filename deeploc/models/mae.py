@@ -278,7 +278,8 @@ def face_energies(patches: Tensor) -> Tensor:
     value: all channels; fine: Laplacian of the luma, inside the patch; change: difference of the
     luma between the steps of a patch.
     """
-    luma = sum(patches.unbind(-1)) / 3  # several times as fast as mean(-1)
+    red, green, blue = patches.unbind(-1)
+    luma = (red + green + blue) / 3  # several times as fast as mean(-1)
     change = luma.diff(dim=-3).square().mean((-3, -2, -1))
     return torch.stack(
         [
