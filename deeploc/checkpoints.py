@@ -12,9 +12,16 @@ import json
 import os
 from pathlib import Path
 
+import httpx2
 import torch
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 from safetensors import SafetensorError
 
 from deeploc.errors import BadCheckpoint
@@ -30,8 +37,9 @@ def load_checkpoint(
 ) -> tuple[RTDeepLoc, ModelInfo]:
     """The model in evaluation mode, on the CPU, and what it is.
 
-    `checkpoint`: a folder, a Hub repository id, or "tiny" (random weights, for tests). Without one,
-    the environment variable DEEPLOC_MODEL, else the embedded checkpoint. Raises `BadCheckpoint`.
+    `checkpoint`: a folder, a Hub repository as `owner/name` or `owner/name@revision`, or "tiny"
+    (random weights, for tests). Without one, the environment variable DEEPLOC_MODEL, else the
+    embedded checkpoint. Raises `BadCheckpoint`.
     """
     source = str(checkpoint or os.environ.get("DEEPLOC_MODEL") or EMBEDDED)
     if source == "tiny":
@@ -57,20 +65,38 @@ def _folder(source: str, revision: str | None) -> tuple[Path, str]:
     path = Path(source)
     if path.is_dir():
         return path, "embedded" if path == EMBEDDED else "local"
-    if path.is_absolute() or source.startswith(".") or source.count("/") != 1:
+    repo, _, pinned = source.partition("@")
+    if path.is_absolute() or source.startswith(".") or repo.count("/") != 1:
         raise BadCheckpoint(
             f"There is no checkpoint folder {source}. Give a folder with {CONFIG} and {WEIGHTS}, "
-            "or a Hub repository as owner/name."
+            "or a Hub repository as owner/name or owner/name@revision."
         )
+    folder = _downloaded(repo, pinned or revision)
+    return folder, folder.name
+
+
+def _downloaded(repo: str, revision: str | None) -> Path:
+    """The snapshot of a Hub repository, from its cache where it is there; 40 letters name it."""
     try:
-        folder = snapshot_download(source, revision=revision, allow_patterns=[CONFIG, WEIGHTS])
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise BadCheckpoint(
-            f"The checkpoint {source} is neither a folder here nor can it be had from the Hub. "
-            "Check the name and revision, the connection, and your access to it; without "
-            "--checkpoint the embedded one is used."
-        ) from error
-    return Path(folder), Path(folder).name
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=[CONFIG, WEIGHTS]))
+    except RevisionNotFoundError as error:
+        why: Exception = error
+        said = f"{repo} has no revision {revision}. Look its revisions up on the Hub."
+    except RepositoryNotFoundError as error:
+        why, said = error, f"{repo} is not on the Hub, or not for you to see. Check its name."
+    except HFValidationError as error:
+        why = error
+        said = f"{repo} is neither a folder here nor a name that the Hub allows. Check it."
+    except HfHubHTTPError as error:
+        why, said = error, f"The Hub refused {repo}: {error.server_message or error}."
+    except httpx2.TimeoutException as error:
+        why, said = error, "The Hub did not answer in time. Try again later."
+    except (LocalEntryNotFoundError, httpx2.ConnectError) as error:
+        why = error
+        said = f"The Hub can't be reached, and {repo} was never loaded here. Check the connection."
+    except (httpx2.HTTPError, OSError) as error:
+        why, said = error, f"{repo} came only in part. Try again."
+    raise BadCheckpoint(f"{said} Without --checkpoint the embedded one is used.") from why
 
 
 def _check(folder: Path, source: str) -> None:

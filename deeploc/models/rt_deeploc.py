@@ -89,6 +89,11 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         self.register_buffer("sound_mean", torch.zeros(rows, VALUES))
         self.register_buffer("sound_std", torch.ones(rows, VALUES))
 
+    @classmethod
+    def _load_as_pickle(cls, *args: object) -> RTDeepLoc:
+        """What the mixin falls back to; pickles can run anything."""
+        raise ValueError("This repository holds no model.safetensors, and nothing else is loaded.")
+
     def calibrated(self, calibration: Calibration, name: str) -> RTDeepLoc:
         """The same weights under another calibration and name."""
         fdn = asdict(self.fdn.config)

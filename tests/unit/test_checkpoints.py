@@ -1,18 +1,11 @@
-"""Checkpoints from folders and from a Hub: a small one that speaks real HTTP on this machine."""
+"""Checkpoints from folders; tests/unit/test_hub.py has those from the Hub."""
 
 import json
-import os
-import subprocess
-import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from deeploc.checkpoints import load_checkpoint
 from deeploc.errors import BadCheckpoint
-
-REPO, COMMIT = "someone/deeploc-tiny", "c0ffee" + "0" * 34
 
 
 @pytest.fixture(scope="module")
@@ -65,78 +58,3 @@ def test_truncated_weights_are_refused(folder, tmp_path):
     (tmp_path / "model.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(BadCheckpoint, match="don't fit"):
         load_checkpoint(tmp_path)
-
-
-@pytest.fixture
-def hub(folder):
-    """The routes that a download needs, serving one repository."""
-    files = {name: (folder / name).read_bytes() for name in ("config.json", "model.safetensors")}
-
-    class Hub(BaseHTTPRequestHandler):
-        def do_GET(self):
-            name = self.path.split("?")[0].rsplit("/", 1)[1]
-            if REPO not in self.path:
-                self.answer(404, b"{}", {"X-Error-Code": "RepoNotFound"})
-            elif "/tree/" in self.path:
-                sizes = {file: len(content) for file, content in files.items()}
-                tree = [
-                    {"type": "file", "path": file, "size": size, "oid": file}
-                    for file, size in sizes.items()
-                ]
-                self.answer(200, json.dumps(tree))
-            elif self.path.startswith("/api/models/"):
-                listed = [{"rfilename": file} for file in files]
-                self.answer(200, json.dumps({"id": REPO, "sha": COMMIT, "siblings": listed}))
-            elif name in files:
-                self.answer(200, files[name], {"ETag": f'"{name}"', "X-Repo-Commit": COMMIT})
-            else:
-                self.answer(404, b"", {"X-Error-Code": "EntryNotFound"})
-
-        do_HEAD = do_GET
-
-        def answer(self, status, body, headers=()):
-            body = body.encode() if isinstance(body, str) else body
-            self.send_response(status)
-            for key, value in {"Content-Length": len(body), **dict(headers)}.items():
-                self.send_header(key, str(value))
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(body)
-
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-
-
-LOAD = """
-import sys
-from deeploc.checkpoints import load_checkpoint
-from deeploc.errors import BadCheckpoint
-try:
-    print(load_checkpoint(sys.argv[1])[1].revision)
-except BadCheckpoint as error:
-    print("refused:", error)
-"""
-
-
-def load_from(endpoint, repo, cache, **more):
-    environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(cache), **more}
-    environment |= {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-    result = subprocess.run(
-        [sys.executable, "-c", LOAD, repo], env=environment, capture_output=True, text=True
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout.strip()
-
-
-def test_a_hub_repository_is_loaded_and_then_found_in_the_cache(hub, tmp_path):
-    assert load_from(hub, REPO, tmp_path) == COMMIT
-    assert load_from("http://127.0.0.1:9", REPO, tmp_path, HF_HUB_OFFLINE="1") == COMMIT
-
-
-def test_an_unknown_hub_repository_is_a_sentence(hub, tmp_path):
-    assert load_from(hub, "someone/nothing", tmp_path).startswith("refused: The checkpoint")
