@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,11 @@ class Api:
         self.downloads = downloads
 
     def analyse(
-        self, clip: str, face: int | None = None, progress: gr.Progress = gr.Progress()
+        self,
+        clip: str,
+        face: int | None = None,
+        model: str | None = None,
+        progress: gr.Progress = gr.Progress(),
     ) -> dict[str, Any]:
         """Finds when a talking-face video was forged, in picture or in sound. The answer is the
         report, JSON schema 1: verdict, video_score, the disjoint timeline of forged intervals,
@@ -54,9 +59,10 @@ class Api:
         Args:
             clip: The video file, with or without sound.
             face: Number of the face to score where several stay, from 1; the largest by default.
+            model: A repository on the Hub, owner/name or owner/name@revision; else the page's own.
         """
         with told():
-            report = self._report(clip, face, progress)
+            report = self._report(clip, face, progress, model)
             shown = Shown(report, Path(clip), Choice(clip), Cut(Path(clip), 0.0))
             return report.to_dict() | {"page": f"/?result={self.downloads.keep(shown)}"}
 
@@ -113,9 +119,12 @@ class Api:
             chosen.write(annotation, target)
             return str(target)
 
-    def _report(self, clip: str | None, face: int | None, progress: gr.Progress) -> Report:
+    def _report(
+        self, clip: str | None, face: int | None, progress: gr.Progress, model: str | None = None
+    ) -> Report:
         path = str(_needed(clip, "a video file"))
-        for state in run(self.localizer, path, face, threading.Event(), self.line):
+        localizer = partial(self.localizer, picked=model) if model else self.localizer
+        for state in run(localizer, path, face, threading.Event(), self.line):
             if isinstance(state, Progress):
                 progress((state.completed, state.total), desc=STAGES[state.stage], unit="steps")
             elif isinstance(state, Report):
@@ -181,7 +190,11 @@ def add_api(api: Api, most: int) -> None:
         endpoints: dict[str, tuple[Callable, list, gr.components.Component]] = {
             "analyse": (
                 api.analyse,
-                [gr.File(label="Video file"), gr.Number(label="Face", precision=0)],
+                [
+                    gr.File(label="Video file"),
+                    gr.Number(label="Face", precision=0),
+                    gr.Textbox(label="Model"),
+                ],
                 gr.JSON(label="Report"),
             ),
             "compare": (

@@ -22,12 +22,14 @@ NOT_ANALYSED = "not analysed"
 
 @dataclass(frozen=True)
 class Choice:
-    """`part`: seconds of the clip, or None for all of it. `report`: a saved one, for "report"."""
+    """`part`: seconds of the clip, or None for all of it. `report`: a saved one, for "report".
+    `model`: the picked one, "" for the page's own."""
 
     path: str
     kind: Kind = "analyse"
     part: tuple[float, float] | None = None
     report: str | None = None
+    model: str = ""
 
     def cut(self, folder: Path) -> Cut:
         """The file to analyse. Raises what `trim_clip` raises."""

@@ -20,7 +20,7 @@ from app.text import BROKEN, GONE
 from deeploc.errors import DeepLocError
 from deeploc.films import write_annotated, write_inspected
 from deeploc.frames import write_frames_csv, write_frames_parquet
-from deeploc.report import Report
+from deeploc.report import ModelInfo, Report
 from deeploc.saved import save_report
 from deeploc.trim import Cut
 
@@ -88,6 +88,18 @@ class Downloads:
         if shown is None or time.monotonic() - since_s > self.age_s or not shown.video.exists():
             return None
         return shown
+
+    def known(self, sha256: str, model: ModelInfo, face: int | None) -> Report | None:
+        """The report that this model has made of this face of this file, while it is kept."""
+        for ticket in reversed(self._kept):
+            shown = self.find(ticket)
+            if shown is None or not shown.report.evidence or not shown.report.inspection:
+                continue
+            report, scored = shown.report, shown.report.evidence.track.number
+            made = (report.media.sha256, report.model.sha256, scored)
+            if made == (sha256, model.sha256, face or 1) and report.inspection.exists():
+                return report
+        return None
 
     def write(self, ticket: str, key: str) -> dict:
         """`{"name", "path"}` of the file, for the browser to fetch, or `{"error"}`, a sentence."""

@@ -9,6 +9,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from app.downloads import Downloads, Shown
 from app.line import Line
 from app.panels import (
     failure_panel,
+    model_panel,
+    notice_panel,
     preparing_panel,
     progress_panel,
     queue_panel,
@@ -31,7 +34,8 @@ from app.text import BROKEN, CANCELLED, FAILED, LINK_GONE
 from app.viewer.payload import to_payload
 from deeploc.display import display_clip
 from deeploc.errors import Cancelled, DeepLocError
-from deeploc.report import Report
+from deeploc.media import file_sha256
+from deeploc.report import ModelInfo, Report
 from deeploc.trim import Cut
 
 logger = logging.getLogger(__name__)
@@ -56,17 +60,30 @@ class Handlers:
         self.sessions = Sessions()
         self.line = Line(at_once)
 
-    def receive(self, data: dict, uploads: Path) -> Updates:
+    def pick(self, picked: str | None) -> Updates:
+        """A model was picked: which one it is, or why it can't be had; then the page's own is."""
+        ready = getattr(self.localizer, "ready", None)
+        if ready is None:
+            return {"model_note": ""}
+        try:
+            return {"model_note": model_panel(ready((picked or "").strip()).info)}
+        except DeepLocError as error:
+            return {"model": "", "model_note": notice_panel(str(error))}
+        except Exception:
+            logger.exception("a model could not be loaded")
+            return {"model": "", "model_note": notice_panel(BROKEN)}
+
+    def receive(self, data: dict, uploads: Path, model: str | None) -> Updates:
         """The page sent a clip: checked, then as `wait`."""
         try:
-            return self.wait(chosen(data, uploads))
+            return self.wait(chosen(data, uploads), model)
         except (DeepLocError, TypeError, ValueError):
             return self.wait(None)
 
-    def wait(self, choice: Choice | None) -> Updates:
+    def wait(self, choice: Choice | None, model: str | None = None) -> Updates:
         """A clip was chosen: show the stages at once, before the queue lets the run begin."""
         return {
-            "choice": choice,
+            "choice": choice and replace(choice, model=(model or "").strip()),
             "start": gr.update(visible=False),
             "failure": gr.update(visible=False),
             "result": gr.update(visible=False),
@@ -92,7 +109,8 @@ class Handlers:
             yield {"progress": preparing_panel()}
             yield self.show(ready, choice, cut, truth, stop)
             return
-        localizer = partial(self.localizer, inspection=self.proxies)
+        picked = {"picked": choice.model} if choice.model else {}
+        localizer = partial(self.localizer, inspection=self.proxies, **picked)
         for state in run(localizer, str(cut.path), face, stop, self.line):
             if isinstance(state, Queued):
                 yield {"progress": queue_panel(state)}
@@ -113,7 +131,15 @@ class Handlers:
         if choice.kind == "report":
             return opened_report(choice)
         info = getattr(self.localizer, "info", None)
-        return saved_result(choice.path, info) if face is None and choice.part is None else None
+        if choice.part is not None or choice.model:
+            return None
+        example = saved_result(choice.path, info) if face is None else None
+        return example or (info and self.known(choice.path, info, face))
+
+    def known(self, path: str, info: ModelInfo, face: int | None) -> Report | None:
+        """What was found in the same file a while ago, be its name another."""
+        report = self.downloads.known(file_sha256(Path(path)), info, face)
+        return report and replace(report, media=replace(report.media, name=Path(path).name))
 
     def show(
         self, report: Report, choice: Choice, cut: Cut, truth: str | None, stop: threading.Event

@@ -8,7 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from app.runs import Progress, Queued
-from app.text import EXAMPLES, EXAMPLES_HEADING, KEPT, OTHER_EXAMPLE, PREPARING, STAGES, WAITING
+from app.text import (
+    EXAMPLES,
+    EXAMPLES_HEADING,
+    KEPT,
+    MODEL_LOADED,
+    OTHER_EXAMPLE,
+    PREPARING,
+    STAGES,
+    WAITING,
+)
+from deeploc.report import ModelInfo
 
 CURVE_WIDTH, CURVE_HEIGHT, CURVE_TOP = 600, 72, 3.0
 CURVE_NAMES = {"visual": "picture", "audio": "sound"}
@@ -111,6 +121,13 @@ def failure_panel(title: str, message: str) -> str:
 def notice_panel(message: str) -> str:
     """Something that everybody should know before they begin."""
     return f'<p class="dl-notice" role="note">{escape(message)}</p>'
+
+
+def model_panel(info: ModelInfo) -> str:
+    """Which weights they are, to the last letter."""
+    said = MODEL_LOADED.format(name=info.name, revision=info.revision)
+    sha256 = f"<br>sha256 <code>{info.sha256}</code>" if info.sha256 else ""
+    return f'<p class="dl-quiet dl-model-note">{escape(said)}{sha256}</p>'
 
 
 def example_cards(paths: list[Path]) -> str:

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import deeploc
-from app.awaited import Awaited
+from app.models import Models
 from app.runs import Failure, Progress, State, Stopped, run
 from app.text import NO_GPU
 from deeploc.errors import Cancelled, DeepLocError
@@ -74,66 +74,70 @@ def _count(environ: MutableMapping[str, str], name: str) -> int:
     return int(given)
 
 
-def gpu_seconds(path: str, face: int | None, inspection: Path | None, duration_s: float) -> float:
+def gpu_seconds(
+    path: str, face: int | None, inspection: Path | None, picked: str, duration_s: float
+) -> float:
     """For how long a GPU is asked for, by the length of the clip."""
     return min(LONGEST_S, START_S + SECONDS_PER_SECOND * duration_s)
 
 
-def placed(checkpoint: str | None, device: str) -> Awaited | Lent:
-    """The localizer on a checkpoint, as soon as it is there; on ZeroGPU, on GPUs that it lends."""
+def placed(checkpoint: str | None, device: str) -> Models | Lent:
+    """The localizers, the page's own on a checkpoint; on ZeroGPU, on GPUs that it lends."""
 
-    def load(device: str) -> Callable[..., Report]:
-        return deeploc.load_localizer(checkpoint, device)
+    def load(device: str, picked: str | None) -> Callable[..., Report]:
+        return deeploc.load_localizer(picked or checkpoint, device)
 
     if not ZERO_GPU:
-        return Awaited(partial(load, device))
-    return Lent(Awaited(partial(load, "cpu")), "cuda" if device == "auto" else device)
+        return Models(partial(load, device))
+    return Lent(Models(partial(load, "cpu")), "cuda" if device == "auto" else device)
 
 
 class Lent:
-    """A localizer whose work is done in another process, on a GPU that is lent for one clip.
+    """`Models` whose work is done in another process, on a GPU that is lent for one clip.
 
-    `localizer` is on the CPU, for when no GPU is to be had. `gpu`: the decorator `spaces.GPU`. The
+    `models` are on the CPU, for when no GPU is to be had. `gpu`: the decorator `spaces.GPU`. The
     other process is forked from this one, so the model is there already; only what `_analyse` is
     called with and what it yields is sent. A hook that raises `Cancelled` closes the iteration,
     which ends the other process's work at its next step.
     """
 
     def __init__(
-        self, localizer: Awaited, device: str, gpu: Callable[..., Callable] | None = None
+        self, models: Models, device: str, gpu: Callable[..., Callable] | None = None
     ) -> None:
-        self.localizer = localizer
+        self.models = models
+        self.ready = models.ready
         self.device = device
         self._lent = (gpu or spaces.GPU)(duration=gpu_seconds)(self._analyse)
 
     @property
     def info(self) -> ModelInfo | None:
-        return self.localizer.info
+        return self.models.info
 
     @property
     def notice(self) -> str:
-        return self.localizer.notice
+        return self.models.notice
 
     def _analyse(
-        self, path: str, face: int | None, inspection: Path | None, duration_s: float
+        self, path: str, face: int | None, inspection: Path | None, picked: str, duration_s: float
     ) -> Iterator[State]:
         """In the other process: progress with the curve so far, then the outcome."""
-        localizer = partial(self.localizer.ready().on(self.device), inspection=inspection)  # type: ignore[attr-defined]
+        localizer = partial(self.ready(picked).on(self.device), inspection=inspection)  # type: ignore[attr-defined]
         yield from run(localizer, path, face, threading.Event())
 
     def __call__(
         self,
         path: str | Path,
+        picked: str = "",
         hook: Callable = lambda *_: None,
         face: int | None = None,
         inspection: Path | None = None,
         preview: Callable | None = None,
     ) -> Report:
-        """As `Localizer.__call__`."""
-        here = self.localizer.ready()
+        """As `Models.__call__`."""
+        here = self.ready(picked)
         duration_s = open_clip(path).info.duration_s  # a clip that can't be read costs no GPU
         try:
-            with closing(self._lent(str(path), face, inspection, duration_s)) as states:
+            with closing(self._lent(str(path), face, inspection, picked, duration_s)) as states:
                 return _followed(states, hook, preview)
         except (Cancelled, DeepLocError):
             raise

@@ -49,6 +49,17 @@ LINK_GONE = (
     "The result of this link is no longer kept: clips and results are deleted after an hour, and "
     "when the page is restarted. Analyse the clip again."
 )
+MODEL_LABEL = "Model"
+OWN_MODEL = "The model of this page"
+MODEL_HELP = (
+    "Pick one, or type a repository on the Hugging Face Hub, as owner/name or owner/name@revision."
+)
+MODEL_LOADED = "{name}, revision {revision}"
+NO_SUCH_MODEL = (
+    "{name} is no model. Pick one of the list, or type a repository on the Hub as owner/name or "
+    "owner/name@revision."
+)
+INSTEAD = "The model of this page could not be had, so the embedded one is used. {reason}"
 UNAVAILABLE = (
     "There is no model: {reason} The examples open, and so do clips for labelling and saved "
     "reports; new clips can't be analysed."

@@ -14,6 +14,7 @@ from app.api import Api, add_api
 from app.choice import Choice
 from app.downloads import DOWNLOADS, Downloads
 from app.handlers import Handlers, Updates
+from app.models import manifest
 from app.panels import example_cards, notice_panel
 from app.private import Untracked
 from app.results import EXAMPLES
@@ -21,6 +22,9 @@ from app.runs import Localize
 from app.text import (
     DROP,
     LIMITS,
+    MODEL_HELP,
+    MODEL_LABEL,
+    OWN_MODEL,
     PRIVACY,
     TAGLINE,
     TITLE,
@@ -117,6 +121,15 @@ def _layout(clips: list[Path], viewer: Viewer) -> dict[str, Any]:
         parts["start_note"] = gr.HTML(visible=False, elem_classes="dl-quiet")
         parts["file"] = Drop(DROP, VIDEO_TYPES, max_minutes() * 60, elem_id="dl-drop")
         parts["cards"] = gr.HTML(example_cards(clips), js_on_load=ON_CARDS, apply_default_css=False)
+        with gr.Accordion(MODEL_LABEL, open=False, elem_id="dl-model"):
+            parts["model"] = gr.Dropdown(
+                [(OWN_MODEL, ""), *((name, name) for name in manifest())],
+                value="",
+                label=MODEL_LABEL,
+                info=MODEL_HELP,
+                allow_custom_value=True,
+            )
+            parts["model_note"] = gr.HTML()
         gr.HTML(f"<p>{PRIVACY}</p><p>{LIMITS}</p>", elem_classes="dl-quiet dl-small-print")
     with gr.Column(visible=False, elem_id="dl-busy") as parts["busy"]:
         parts["progress"] = gr.HTML(js_on_load=ON_PROGRESS)
@@ -147,15 +160,15 @@ def _wire(demo: gr.Blocks, parts: dict, handlers: Handlers, examples: set[str]) 
 
     uploads = Path(get_upload_folder())
 
-    def received(event: gr.EventData) -> dict:
-        return named(handlers.receive(event._data, uploads))
+    def received(model: str | None, event: gr.EventData) -> dict:
+        return named(handlers.receive(event._data, uploads, model))
 
-    def again(choice: Choice | None) -> dict:
-        return named(handlers.wait(choice))
+    def again(model: str | None, choice: Choice | None) -> dict:
+        return named(handlers.wait(choice, model))
 
-    def example(event: gr.EventData) -> dict:
+    def example(model: str | None, event: gr.EventData) -> dict:
         path = str(event._data.get("path"))
-        return named(handlers.wait(Choice(path) if path in examples else None))
+        return named(handlers.wait(Choice(path) if path in examples else None, model))
 
     def analysed(
         choice: Choice | None, face: int | None, truth: str | None, request: gr.Request
@@ -178,7 +191,7 @@ def _wire(demo: gr.Blocks, parts: dict, handlers: Handlers, examples: set[str]) 
 
     def runs(event: Callable, before: Callable, inputs: list, face: bool = False):
         chosen = [parts["choice"], parts["faces"]] if face else [parts["choice"]]
-        return event(before, inputs, waits, queue=False, **quiet).then(
+        return event(before, [parts["model"], *inputs], waits, queue=False, **quiet).then(
             analysed if face else first_face, [*chosen, parts["truth"]], shows, **quiet, **side
         )
 
@@ -188,6 +201,9 @@ def _wire(demo: gr.Blocks, parts: dict, handlers: Handlers, examples: set[str]) 
         runs(parts["retry"].click, again, [parts["choice"]]),
         runs(parts["faces"].input, again, [parts["choice"]], face=True),
     ]
+    picks = [parts["model"], parts["model_note"]]
+    for event in (parts["model"].input, demo.load):
+        event(lambda model: named(handlers.pick(model)), parts["model"], picks, **quiet, **side)
     parts["cancel"].click(cancelled, None, shows, cancels=waiting, queue=False, **quiet)
     parts["again"].click(
         lambda: named(handlers.restart()),

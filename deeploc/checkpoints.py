@@ -5,17 +5,18 @@ It knows the layout of a checkpoint folder and nothing about what the model comp
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
 import os
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
 import httpx2
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import (
+    DryRunError,
     HfHubHTTPError,
     HFValidationError,
     LocalEntryNotFoundError,
@@ -30,6 +31,7 @@ from deeploc.report import ModelInfo
 
 EMBEDDED = Path(__file__).parents[1] / "assets" / "checkpoint"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+LARGEST_B = 1_000_000_000
 
 
 def load_checkpoint(
@@ -49,7 +51,7 @@ def load_checkpoint(
     folder, found = _folder(source, revision)
     _check(folder, source)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # the mixin prints
+        with redirect_stdout(io.StringIO()):  # the mixin prints
             model = RTDeepLoc.from_pretrained(folder, strict=True).eval()
     except (OSError, RuntimeError, ValueError, TypeError, SafetensorError) as error:
         raise BadCheckpoint(
@@ -77,8 +79,16 @@ def _folder(source: str, revision: str | None) -> tuple[Path, str]:
 
 def _downloaded(repo: str, revision: str | None) -> Path:
     """The snapshot of a Hub repository, from its cache where it is there; 40 letters name it."""
+    files = [CONFIG, WEIGHTS]
     try:
-        return Path(snapshot_download(repo, revision=revision, allow_patterns=[CONFIG, WEIGHTS]))
+        with suppress(DryRunError):  # without a network: what is cached is small enough
+            planned = snapshot_download(repo, revision=revision, allow_patterns=files, dry_run=True)
+            if sum(file.file_size for file in planned) > LARGEST_B:
+                raise BadCheckpoint(
+                    f"{repo} is larger than {LARGEST_B / 1e9:g} GB: it can't be a checkpoint of "
+                    "DeepLoc. Check its name."
+                )
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=files))
     except RevisionNotFoundError as error:
         why: Exception = error
         said = f"{repo} has no revision {revision}. Look its revisions up on the Hub."

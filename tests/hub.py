@@ -21,7 +21,7 @@ class Hub:
     """`repos`: `models/owner/name` or `datasets/owner/name` -> commits, the newest last.
 
     `delay_s`: before each piece of a file. `cut`: of larger files only half is sent. `tokens`: who
-    may write, by token. `asked`: the paths that were asked for.
+    may write, by token. `asked`: the paths that were asked for. `sizes`: what is claimed of files.
     """
 
     repos: dict[str, dict[str, Files]] = field(default_factory=dict)
@@ -29,6 +29,7 @@ class Hub:
     cut: bool = False
     tokens: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    sizes: dict[str, int] = field(default_factory=dict)
     url: str = ""
 
     def newest(self, repo: str) -> Files:
@@ -92,12 +93,20 @@ class _Handler(BaseHTTPRequestHandler):
         files = self.hub.repos[repo][commit]
         if what == "tree":
             listed = [
-                {"type": "file", "path": name, "size": len(content), "oid": name}
+                {
+                    "type": "file",
+                    "path": name,
+                    "size": self._size(name, content),
+                    "oid": name,
+                }
                 for name, content in files.items()
             ]
             return self._json(200, listed)
         siblings = [{"rfilename": name, "size": len(files[name])} for name in files]
         self._json(200, {"id": repo.split("/", 1)[1], "sha": commit, "siblings": siblings})
+
+    def _size(self, name: str, content: bytes) -> int:
+        return self.hub.sizes.get(name, len(content))
 
     def _file(self, repo: str, revision: str, name: str) -> None:
         commit = self._commit(repo, revision)
@@ -106,8 +115,9 @@ class _Handler(BaseHTTPRequestHandler):
         content = self.hub.repos[repo][commit].get(name)
         if content is None:
             return self._json(404, {}, {"X-Error-Code": "EntryNotFound"})
+        length = self._size(name, content) if self.command == "HEAD" else len(content)
         etag = f'"{commit[:6]}-{name}"'
-        self._head(200, len(content), {"ETag": etag, "X-Repo-Commit": commit})
+        self._head(200, length, {"ETag": etag, "X-Repo-Commit": commit})
         if self.command == "HEAD":
             return
         if self.hub.cut and len(content) > 10_000:

@@ -90,7 +90,7 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         self.register_buffer("sound_std", torch.ones(rows, VALUES))
 
     @classmethod
-    def _load_as_pickle(cls, *args: object) -> RTDeepLoc:
+    def _load_as_pickle(cls, model, model_file, map_location, strict):  # type: ignore[override]
         """What the mixin falls back to; pickles can run anything."""
         raise ValueError("This repository holds no model.safetensors, and nothing else is loaded.")
 

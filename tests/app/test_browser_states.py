@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 from playwright.sync_api import expect
 
-from app.awaited import Awaited
+from app.models import Models
 from app.theme import CSS, THEME
 from app.ui import build_demo
 from deeploc.errors import BadCheckpoint
@@ -100,10 +100,10 @@ def without_model(tmp_path_factory, clip):
     (examples / "results").mkdir()
     save_report(canned_report(examples / "picture.mp4"), examples / "results" / "picture.npz")
 
-    def load():
+    def load(checkpoint):
         raise BadCheckpoint("the checkpoint is missing.")
 
-    demo = build_demo(Awaited(load), examples)
+    demo = build_demo(Models(load), examples)
     _, url, _ = demo.launch(
         theme=THEME, css=CSS, prevent_thread_lock=True, quiet=True, run_history=False
     )

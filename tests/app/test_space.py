@@ -16,9 +16,9 @@ from gradio_client import Client, handle_file
 from packaging.requirements import Requirement
 
 from app import bundle
-from app.awaited import Awaited
 from app.choice import Choice
 from app.handlers import Handlers
+from app.models import Models
 from app.results import EXAMPLES
 from app.runs import Failure, Progress, Stopped, run
 from app.space import Lent, Limits, gpu_seconds, limits
@@ -62,7 +62,7 @@ def clips(tmp_path_factory):
 
 
 def lent(lender: Lender) -> Lent:
-    return Lent(Awaited(Placed), "cuda", lender)
+    return Lent(Models(lambda checkpoint: Placed()), "cuda", lender)
 
 
 def states(localizer, path, stop=None):
@@ -115,7 +115,7 @@ def test_a_clip_that_cannot_be_read_asks_for_no_gpu(tmp_path):
 
 
 def test_no_gpu_is_asked_for_longer_than_visitors_are_given():
-    assert gpu_seconds("long.mp4", None, None, 1800.0) == 120
+    assert gpu_seconds("long.mp4", None, None, "", 1800.0) == 120
 
 
 def test_a_space_has_limits_that_the_environment_can_change():
@@ -130,11 +130,11 @@ def test_a_space_has_limits_that_the_environment_can_change():
 def test_the_page_does_not_wait_for_the_model(clips):
     there = threading.Event()
 
-    def load():
+    def load(checkpoint):
         there.wait(10)
         return Placed()
 
-    localizer = Awaited(load)
+    localizer = Models(load)
     assert localizer.info is None and localizer.notice == ""
     following = run(localizer, str(clips / "clip.mp4"), None, threading.Event())
     assert isinstance(next(following), Progress)
@@ -145,7 +145,7 @@ def test_the_page_does_not_wait_for_the_model(clips):
 
 def test_examples_open_while_the_model_is_loading(tmp_path):
     never = threading.Event()
-    handlers = Handlers(Awaited(never.wait), tmp_path)
+    handlers = Handlers(Models(lambda checkpoint: never.wait()), tmp_path)
     *_, last = handlers.analyse(Choice(str(EXAMPLES / "picture.mp4")), None, None, "visitor")
     assert last["viewer"]["headline"]["band"] == "Strong evidence of forgery"
     never.set()
@@ -155,10 +155,10 @@ def test_examples_open_while_the_model_is_loading(tmp_path):
     ("error", "said"), [(DeepLocError("It is gone."), "It is gone."), (KeyError("x"), BROKEN)]
 )
 def test_a_model_that_cannot_be_had_is_a_notice(clips, error, said):
-    def load():
+    def load(checkpoint):
         raise error
 
-    localizer = Awaited(load)
+    localizer = Models(load)
     last = states(localizer, clips / "clip.mp4")[-1]
     assert isinstance(last, Failure) and said in last.message
     assert localizer.notice == last.message and localizer.info is None

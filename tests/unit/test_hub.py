@@ -111,6 +111,12 @@ def test_without_weights_in_safetensors_nothing_is_loaded(hub, tmp_path, files):
     assert "safetensors" in process.communicate()[1] and process.returncode
 
 
+def test_what_is_too_large_is_not_downloaded(hub, tmp_path):
+    hub.sizes["model.safetensors"] = 2_000_000_000
+    assert "larger than 1 GB" in load(hub, tmp_path, REPO)
+    assert not any("resolve" in path and "GET" in path for path in hub.asked)
+
+
 @pytest.mark.parametrize("config", [b'{"model_type": "bert"}', b"<html>"])
 def test_the_wrong_format_is_refused(hub, tmp_path, files, config):
     hub.repos["models/someone/bert"] = {FIRST: {**files, "config.json": config}}
