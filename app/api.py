@@ -175,10 +175,10 @@ def described(endpoint: Callable) -> str:
     return f"{text} Parameters: {' '.join(told_of)}\n"
 
 
-def with_mcp(wanted: bool) -> bool:
-    """Whether to serve MCP. Ends the program with a sentence where that needs more packages."""
-    if wanted and find_spec("mcp") is None:
-        sys.exit("app.py: MCP needs more packages: pip install -r requirements-mcp.txt")
+def needing(wanted: bool, package: str, requirements: str) -> bool:
+    """`wanted`. Ends the program with a sentence where a package for it is missing."""
+    if wanted and find_spec(package) is None:
+        sys.exit(f"app.py: this needs more packages: pip install -r {requirements}")
     return wanted
 
 

@@ -93,10 +93,10 @@ class Downloads:
         """The report that this model has made of this face of this file, while it is kept."""
         for ticket in reversed(self._kept):
             shown = self.find(ticket)
-            if shown is None or not shown.report.evidence or not shown.report.inspection:
+            report = shown and shown.report
+            if not report or not report.evidence or not report.inspection:
                 continue
-            report, scored = shown.report, shown.report.evidence.track.number
-            made = (report.media.sha256, report.model.sha256, scored)
+            made = (report.media.sha256, report.model.sha256, report.evidence.track.number)
             if made == (sha256, model.sha256, face or 1) and report.inspection.exists():
                 return report
         return None

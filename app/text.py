@@ -49,6 +49,22 @@ LINK_GONE = (
     "The result of this link is no longer kept: clips and results are deleted after an hour, and "
     "when the page is restarted. Analyse the clip again."
 )
+PUSH_LABEL = "Keep it on the Hugging Face Hub"
+PUSH_HELP = (
+    "Your annotation and the report go into a dataset of yours, which is made, for your eyes only, "
+    "where there is none. The clip stays here."
+)
+PUSH_DATASET = "Dataset"
+PUSH_BUTTON = "Push annotation and report"
+PUSH_SIGN_IN = "Sign in with Hugging Face first: the button is at the top of the page."
+PUSH_NAME = "Name the dataset as owner/name, with your own name or that of your organization."
+PUSH_NOTHING = "There is nothing to push yet: analyse a clip, or label one."
+PUSH_REFUSED = (
+    "The Hub does not let you write to {dataset}. Check its name, and whether you allowed this "
+    "page to write to your repositories when you signed in."
+)
+PUSH_AWAY = "The Hub can't be reached. Try again later; your annotation is still here."
+PUSHED = "Kept on the Hub: {address}"
 MODEL_LABEL = "Model"
 OWN_MODEL = "The model of this page"
 MODEL_HELP = (

@@ -17,6 +17,7 @@ from app.handlers import Handlers, Updates
 from app.models import manifest
 from app.panels import example_cards, notice_panel
 from app.private import Untracked
+from app.push import add_push
 from app.results import EXAMPLES
 from app.runs import Localize
 from app.text import (
@@ -63,8 +64,13 @@ watch("value", () => {
 });"""
 
 
-def build_demo(localizer: Localize, examples: Path = EXAMPLES, at_once: int = 1) -> gr.Blocks:
-    """The page around `localizer(path, hook, face) -> Report`, which makes `at_once` at a time."""
+def build_demo(
+    localizer: Localize, examples: Path = EXAMPLES, at_once: int = 1, pushing: bool = False
+) -> gr.Blocks:
+    """The page around `localizer(path, hook, face) -> Report`, which makes `at_once` at a time.
+
+    `pushing`: whether visitors may sign in and keep what they see on the Hub.
+    """
     clips = sorted(examples.glob("*.mp4"), key=lambda path: _rank(path.name))
     gr.set_static_paths([MODULES, PLOTLY, *clips])
     with gr.Blocks(
@@ -74,7 +80,7 @@ def build_demo(localizer: Localize, examples: Path = EXAMPLES, at_once: int = 1)
         made = cache / "display"
         downloads = Downloads(made, CACHE_S)
         demo.temp_file_sets.append(Untracked(made, cache))  # type: ignore[arg-type]
-        parts = _layout(clips, _viewer(downloads))
+        parts = _layout(clips, _viewer(downloads), pushing)
         handlers = Handlers(localizer, made, downloads, at_once)
         _wire(demo, parts, handlers, {path.as_posix() for path in clips})
         _open(demo, parts, handlers)
@@ -107,8 +113,10 @@ def _viewer(downloads: Downloads) -> Viewer:
     )
 
 
-def _layout(clips: list[Path], viewer: Viewer) -> dict[str, Any]:
+def _layout(clips: list[Path], viewer: Viewer, pushing: bool) -> dict[str, Any]:
     gr.HTML(HEADER, js_on_load=ON_HEADER, apply_default_css=False)
+    if pushing:
+        gr.LoginButton(size="sm", elem_classes="dl-fit")
     parts: dict[str, Any] = {
         "choice": gr.State(None, time_to_live=CACHE_S),
         "shown": gr.State(None, time_to_live=CACHE_S),
@@ -151,6 +159,8 @@ def _layout(clips: list[Path], viewer: Viewer) -> dict[str, Any]:
                 label="Truth file", file_types=[".json", ".csv"], height=110, elem_id="dl-truth"
             )
             parts["truth_note"] = gr.HTML(elem_id="dl-truth-note", elem_classes="dl-quiet")
+        if pushing:
+            add_push(parts["shown"])
     return parts
 
 

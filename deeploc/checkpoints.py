@@ -83,7 +83,7 @@ def _downloaded(repo: str, revision: str | None) -> Path:
     try:
         with suppress(DryRunError):  # without a network: what is cached is small enough
             planned = snapshot_download(repo, revision=revision, allow_patterns=files, dry_run=True)
-            if sum(file.file_size for file in planned) > LARGEST_B:
+            if sum(file.file_size or 0 for file in planned) > LARGEST_B:
                 raise BadCheckpoint(
                     f"{repo} is larger than {LARGEST_B / 1e9:g} GB: it can't be a checkpoint of "
                     "DeepLoc. Check its name."

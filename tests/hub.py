@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 FIRST, SECOND = "c0ffee" + "0" * 34, "decade" + "0" * 34
 Files = dict[str, bytes]
+NOBODY = {"auth": {}, "avatarUrl": ""}
 
 
 @dataclass
@@ -175,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _whoami(self) -> None:
         if (name := self._user()) is None:
             return self._json(401, {"error": "Invalid credentials"})
-        self._json(200, {"type": "user", "name": name, "fullname": name, "orgs": [], "auth": {}})
+        self._json(200, {"type": "user", "name": name, "fullname": name, "orgs": [], **NOBODY})
 
     def _json(self, status: int, value: object, headers: dict[str, str] | None = None) -> None:
         body = json.dumps(value).encode()

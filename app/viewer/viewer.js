@@ -1,5 +1,6 @@
 // Puts the viewer together: one clock and one time scale, given to every part.
 
+import { toJson } from "./annotation.js";
 import { Chart, loadPlotly } from "./chart.js";
 import { Clock } from "./clock.js";
 import { make } from "./dom.js";
@@ -51,6 +52,7 @@ export function mount(root, { plotly, fileUrl, ...options }) {
         if (document.activeElement === document.body) root.focus({ preventScroll: true });  // what was focused is gone
         return shown;
     }
+    root.annotation = () => shown && toJson(shown.review.doc, shown.review.about());
     return { show };
 }
 

@@ -201,9 +201,10 @@ def files_below(folder: Path) -> set[str]:
 def test_the_front_matter_names_the_gradio_that_is_installed():
     front = (ROOT / "README.md").read_text().split("---")[1]
     (version,) = re.findall(r"sdk_version: (\S+)", front)
-    lines = [*required("requirements.txt"), *required("requirements-mcp.txt")]
+    files = ("requirements.txt", "requirements-mcp.txt", "requirements-push.txt")
+    lines = [line for file in files for line in required(file)]
     pins = [str(one.specifier) for one in lines if one.name == "gradio"]
-    assert pins == [f"=={version}"] * 2
+    assert pins == [f"=={version}"] * 3
     assert gr.__version__ == version
     assert re.findall(r"app_file: (\S+)", front) == ["app.py"]
 

@@ -1,0 +1,123 @@
+"""Signed-in visitors keep what they see in a dataset of their own on the Hugging Face Hub.
+
+Off unless DEEPLOC_PUSH is 1. The clip itself is never sent.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import httpx2
+from gradio.utils import get_space
+from huggingface_hub import CommitOperationAdd, HfApi, whoami
+from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+
+from app.api import needing
+from app.downloads import Shown
+from app.exchange import file_name
+from app.panels import notice_panel
+from app.text import (
+    BROKEN,
+    PUSH_AWAY,
+    PUSH_BUTTON,
+    PUSH_DATASET,
+    PUSH_HELP,
+    PUSH_LABEL,
+    PUSH_NAME,
+    PUSH_NOTHING,
+    PUSH_REFUSED,
+    PUSH_SIGN_IN,
+    PUSHED,
+)
+from deeploc.annotations.annotation import to_annotation
+from deeploc.errors import DeepLocError
+
+logger = logging.getLogger(__name__)
+
+DATASET = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
+# The page's annotation; sessions keep the report.
+ON_PUSH = """(dataset) => {
+    const viewer = document.querySelector("#dl-viewer .dl-viewer");
+    return [dataset, JSON.stringify(viewer?.annotation?.() ?? null), null];
+}"""
+
+
+def can_push(wanted: bool) -> bool:
+    """`wanted`. Ends the program with a sentence where nobody could sign in."""
+    if not needing(wanted, "authlib", "requirements-push.txt"):
+        return False
+    if get_space() and "OAUTH_CLIENT_ID" not in os.environ:
+        sys.exit("app.py: to push, set hf_oauth: true in the front matter of the Space's README.")
+    try:
+        if not get_space():
+            whoami()
+    except (HfHubHTTPError, httpx2.HTTPError, LocalTokenNotFoundError):
+        sys.exit("app.py: to push, sign in first, where the Hub can be reached: hf auth login")
+    return True
+
+
+def push(dataset: str, annotation: Any, shown: Shown, token: str | None) -> str:
+    """Writes annotation and report into the dataset, made as a private one where there is none.
+
+    Returns the address of the commit. Raises `DeepLocError` with a sentence.
+    """
+    if not DATASET.fullmatch(dataset):
+        raise DeepLocError(PUSH_NAME)
+    report = shown.report
+    stem = f"{Path(file_name(report.media.name)).stem}-{report.media.sha256[:8]}".rstrip("-")
+    files: dict[str, dict] = {}
+    if report.scores:
+        files[f"reports/{stem}.deeploc.json"] = report.to_dict()
+    if annotation and annotation.get("segments"):
+        files[f"annotations/{stem}.annotation.json"] = to_annotation(annotation).to_dict()
+    if not files:
+        raise DeepLocError(PUSH_NOTHING)
+    api = HfApi(token=token)
+    added = [
+        CommitOperationAdd(name, json.dumps(content, indent=1).encode())
+        for name, content in files.items()
+    ]
+    try:
+        api.create_repo(dataset, repo_type="dataset", private=True, exist_ok=True)
+        said = f"Add {stem} with DeepLoc"
+        done = api.create_commit(dataset, added, commit_message=said, repo_type="dataset")
+    except HfHubHTTPError as error:
+        raise DeepLocError(PUSH_REFUSED.format(dataset=dataset)) from error
+    except (httpx2.HTTPError, OSError) as error:
+        raise DeepLocError(PUSH_AWAY) from error
+    return done.commit_url
+
+
+def pushed(dataset: str, sent: str, shown: Shown | None, token: gr.OAuthToken | None) -> str:
+    """What the page says after the button: Gradio gives the token of whoever is signed in."""
+    try:
+        if token is None:
+            raise DeepLocError(PUSH_SIGN_IN)
+        if shown is None:
+            raise DeepLocError(PUSH_NOTHING)
+        own = token.token if get_space() else None  # elsewhere Gradio's is none: ours writes
+        address = push((dataset or "").strip(), json.loads(sent or "null"), shown, own)
+    except DeepLocError as error:
+        return notice_panel(str(error))
+    except Exception:
+        logger.exception("an annotation could not be pushed")
+        return notice_panel(BROKEN)
+    return notice_panel(PUSHED.format(address=address))
+
+
+def add_push(shown: gr.State) -> None:
+    """The controls below the viewer."""
+    with gr.Accordion(PUSH_LABEL, open=False, elem_id="dl-push"):
+        gr.HTML(f"<p>{PUSH_HELP}</p>", elem_classes="dl-quiet")
+        dataset = gr.Textbox(label=PUSH_DATASET, placeholder="owner/name", max_lines=1)
+        sent = gr.Textbox(visible=False)
+        button = gr.Button(PUSH_BUTTON, size="sm", elem_classes="dl-fit")
+        note = gr.HTML()
+    button.click(pushed, [dataset, sent, shown], note, js=ON_PUSH, api_visibility="private")
