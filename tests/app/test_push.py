@@ -62,8 +62,8 @@ def test_whoever_is_not_signed_in_is_told_so(page, hub):
 def test_annotation_and_report_become_a_commit(page, hub):
     sign_in(page)
     expect(push(page, "labels")).to_contain_text("Name the dataset as owner/name")
-    page.evaluate("document.querySelector('.dl-viewer').focus()")
-    page.keyboard.press("a")  # accepts the proposal
+    block(page, "predicted").click()
+    page.keyboard.press("a")
     page.get_by_label("Dataset").fill("someone/labels")
     page.get_by_role("button", name="Push annotation and report").click()
     note = page.locator("#dl-push").get_by_role("note")
@@ -71,6 +71,8 @@ def test_annotation_and_report_become_a_commit(page, hub):
     files = hub.newest(DATASET)
     (report,) = [json.loads(files[name]) for name in files if name.startswith("reports/")]
     assert report["timeline"] and report["media"]["name"] == "picture.mp4"
+    (kept,) = [json.loads(files[name]) for name in files if name.startswith("annotations/")]
+    assert [segment["status"] for segment in kept["segments"]] == ["accepted"]
     assert not any(name.endswith(".mp4") for name in files)
 
 
