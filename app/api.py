@@ -6,12 +6,10 @@ Their docstrings are what the API page, OpenAPI and MCP clients show: a paramete
 from __future__ import annotations
 
 import secrets
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -173,13 +171,6 @@ def described(endpoint: Callable) -> str:
     text, parameters, _ = get_function_description(endpoint)
     told_of = [f"`{name}`: {said}" for name, said in parameters.items() if said]
     return f"{text} Parameters: {' '.join(told_of)}\n"
-
-
-def needing(wanted: bool, package: str, requirements: str) -> bool:
-    """`wanted`. Ends the program with a sentence where a package for it is missing."""
-    if wanted and find_spec(package) is None:
-        sys.exit(f"app.py: this needs more packages: pip install -r {requirements}")
-    return wanted
 
 
 def add_api(api: Api, most: int) -> None:

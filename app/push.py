@@ -19,7 +19,6 @@ from gradio.utils import get_space
 from huggingface_hub import CommitOperationAdd, HfApi, whoami
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
-from app.api import needing
 from app.downloads import Shown
 from app.exchange import file_name
 from app.panels import notice_panel
@@ -51,7 +50,7 @@ ON_PUSH = """(dataset) => {
 
 def can_push(wanted: bool) -> bool:
     """`wanted`. Ends the program with a sentence where nobody could sign in."""
-    if not needing(wanted, "authlib", "requirements-push.txt"):
+    if not wanted:
         return False
     if get_space() and "OAUTH_CLIENT_ID" not in os.environ:
         sys.exit("app.py: to push, set hf_oauth: true in the front matter of the Space's README.")

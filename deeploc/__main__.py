@@ -1,4 +1,5 @@
-"""The command line: `python -m deeploc CLIP [CLIP|FOLDER ...]` prints and writes what was found.
+"""The command line: `python -m deeploc CLIP [FOLDER|CSV|ADDRESS ...]` prints and writes what was
+found; `python -m deeploc scan` is `deeploc.scan`.
 
 Exit status: 0 when every clip was analysed, 1 when one was not, 130 after Ctrl-C. Nothing here
 knows how a clip is analysed.
@@ -9,21 +10,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tqdm import tqdm
 
-from deeploc.errors import Cancelled, DeepLocError, UnreadableMedia
+from deeploc.errors import Cancelled, DeepLocError
 from deeploc.report import Report, Timing
+from deeploc.sources import clips_of, fetched, is_one
 
 try:
     import resource
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts", ".ts"}
-SUFFIXES |= {".wmv", ".flv", ".ogv", ".3gp"}
 Analyse = Callable[..., Report]
 Cost = tuple[float, Timing]  # seconds of the clip, and what they took
 
@@ -39,13 +39,18 @@ def main(
     arguments: list[str] | None = None, load: Callable[[argparse.Namespace], Analyse] = load
 ) -> int:
     """Runs the command line and returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["scan"]:
+        from deeploc.scan import main as scan  # loads torch
+
+        return scan(arguments[1:])
     parser = _parser()
     options = parser.parse_args(arguments)
-    several = len(options.clips) > 1 or options.clips[0].is_dir()
+    several = len(options.clips) > 1 or not is_one(options.clips[0])
     if several and options.json and options.json.exists() and not options.json.is_dir():
         parser.error(f"--json {options.json} is a file: several clips need a folder")
     try:
-        clips = list(dict.fromkeys(_clips(options.clips)))
+        clips = clips_of(options.clips)
         targets = _targets(clips, options.json, several)
         localizer = load(options)
         return (_run_several if several else _run_one)(localizer, clips, targets, options)
@@ -61,9 +66,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m deeploc",
         description="Finds when a talking-face video was forged, in picture or in sound.",
+        epilog="python -m deeploc scan --help: for archives, resumable, on many machines.",
     )
     add = parser.add_argument
-    add("clips", metavar="CLIP", type=Path, nargs="+", help="video files, or folders of them")
+    add(
+        "clips",
+        metavar="CLIP",
+        nargs="+",
+        help="video files, folders of them, a CSV with a column file, or addresses such as "
+        "hf://datasets/owner/name",
+    )
     add(
         "--json",
         metavar="OUT",
@@ -86,37 +98,27 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _clips(paths: Iterable[Path]) -> Iterator[Path]:
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        found = sorted(clip for clip in path.rglob("*") if clip.suffix.lower() in SUFFIXES)
-        if not found:
-            raise UnreadableMedia(f"{path} holds no video files.")
-        yield from found
-
-
-def _targets(clips: list[Path], out: Path | None, several: bool) -> dict[Path, Path]:
+def _targets(clips: list[str], out: Path | None, several: bool) -> dict[str, Path]:
     """Where the report of each clip goes; clips of one name are numbered in their order."""
     if not out:
         return {}
     if not several and not out.is_dir():
         return {clips[0]: out}
-    targets: dict[Path, Path] = {}
+    targets: dict[str, Path] = {}
     taken: set[str] = set()
     for clip in clips:
-        name, number = clip.stem, 1
+        stem = Path(clip).stem
+        name, number = stem, 1
         while name.casefold() in taken:
             number += 1
-            name = f"{clip.stem}-{number}"
+            name = f"{stem}-{number}"
         taken.add(name.casefold())
         targets[clip] = out / f"{name}.json"
     return targets
 
 
 def _run_one(
-    localizer: Analyse, clips: list[Path], targets: dict[Path, Path], options: argparse.Namespace
+    localizer: Analyse, clips: list[str], targets: dict[str, Path], options: argparse.Namespace
 ) -> int:
     with tqdm(disable=None, leave=False, bar_format="{desc} {percentage:3.0f}% {bar}") as bar:
         report = _analyse(localizer, clips[0], options.face, _StageBar(bar))
@@ -128,7 +130,7 @@ def _run_one(
 
 
 def _run_several(
-    localizer: Analyse, clips: list[Path], targets: dict[Path, Path], options: argparse.Namespace
+    localizer: Analyse, clips: list[str], targets: dict[str, Path], options: argparse.Namespace
 ) -> int:
     costs: list[Cost] = []
     failed = 0
@@ -150,17 +152,16 @@ def _run_several(
     return 1 if failed else 0
 
 
-def _analyse(localizer: Analyse, clip: Path, face: int | None, hook=None) -> Report:
+def _analyse(localizer: Analyse, clip: str, face: int | None, hook=None) -> Report:
     """The report of a clip. What no one foresaw becomes a sentence too: one clip, one line."""
-    if not clip.is_file():
-        raise UnreadableMedia(f"{clip}: there is no such file.")
     try:
-        return localizer(clip, face=face, **({"hook": hook} if hook else {}))
+        with fetched(clip) as path:
+            return localizer(path, face=face, **({"hook": hook} if hook else {}))
     except (DeepLocError, Cancelled):
         raise
     except Exception as error:
         raise DeepLocError(
-            f"{clip.name} could not be analysed ({type(error).__name__}: {error}). "
+            f"{Path(clip).name} could not be analysed ({type(error).__name__}: {error}). "
             "This is a fault of DeepLoc: please report it."
         ) from error
 
@@ -188,7 +189,7 @@ def _score(report: Report) -> str:
     return "no score" if report.video_score is None else f"score {report.video_score:.3f}"
 
 
-def _line(clip: Path, report: Report, target: Path | None) -> str:
+def _line(clip: str, report: Report, target: Path | None) -> str:
     found = len(report.timeline)
     intervals = f"{found} interval{'' if found == 1 else 's'}"
     arrow = f" -> {target}" if target else ""

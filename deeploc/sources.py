@@ -1,0 +1,101 @@
+"""Where many clips are: folders, CSV files, anything fsspec reaches, datasets on the Hub.
+
+A clip is named by its path or address; `fetched` makes a local file of it. Nothing here opens one.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import fsspec
+import pandas as pd
+
+from deeploc.errors import UnreadableMedia
+
+SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts", ".ts"}
+SUFFIXES |= {".wmv", ".flv", ".ogv", ".3gp"}
+COLUMNS = ("file", "path", "clip", "video")  # of a CSV, the first of these that it has
+
+
+def is_remote(place: str) -> bool:
+    return "://" in place
+
+
+def is_one(place: str) -> bool:
+    """Whether the place is a single clip, by its name alone where it is remote."""
+    if is_remote(place):
+        return posixpath.splitext(place)[1].lower() in SUFFIXES
+    return not Path(place).is_dir() and not place.lower().endswith(".csv")
+
+
+def clips_of(places: Iterable[str]) -> list[str]:
+    """The clips of folders, CSV files, addresses and single clips, each once, in order.
+
+    Raises `UnreadableMedia` for a place that can't be read or holds none.
+    """
+    return list(dict.fromkeys(clip for place in places for clip in _clips(place)))
+
+
+def _clips(place: str) -> list[str]:
+    if is_one(place):
+        return [place]
+    try:
+        found = _of_csv(place) if place.lower().endswith(".csv") else _of_folder(place)
+    except (OSError, ValueError, ImportError) as error:
+        raise UnreadableMedia(
+            f"{place} can't be read ({error}). Give a folder, a CSV file, or an address such as "
+            "hf://datasets/owner/name."
+        ) from error
+    if not found:
+        raise UnreadableMedia(f"{place} holds no video files.")
+    return found
+
+
+def _of_folder(place: str) -> list[str]:
+    if not is_remote(place):
+        return sorted(str(path) for path in Path(place).rglob("*") if _is_video(path.name))
+    system, root = fsspec.core.url_to_fs(place)
+    return [system.unstrip_protocol(path) for path in sorted(system.find(root)) if _is_video(path)]
+
+
+def _is_video(name: str) -> bool:
+    return posixpath.splitext(name)[1].lower() in SUFFIXES
+
+
+def _of_csv(place: str) -> list[str]:
+    table = pd.read_csv(place, dtype=str, keep_default_na=False)
+    column = next((name for name in COLUMNS if name in table), None)
+    if column is None:
+        raise ValueError(f"it has none of the columns {', '.join(COLUMNS)}")
+    return [_beside(place, name.strip()) for name in table[column] if name.strip()]
+
+
+def _beside(csv: str, name: str) -> str:
+    """A path of a CSV counts from the folder of the CSV."""
+    if is_remote(name) or Path(name).is_absolute():
+        return name
+    if is_remote(csv):
+        return posixpath.join(posixpath.dirname(csv), name)
+    return str(Path(csv).parent / name)
+
+
+@contextmanager
+def fetched(clip: str) -> Iterator[Path]:
+    """The clip as a local file, under its own name. Raises `UnreadableMedia`."""
+    if not is_remote(clip):
+        if not Path(clip).is_file():
+            raise UnreadableMedia(f"{clip}: there is no such file.")
+        yield Path(clip)
+        return
+    with TemporaryDirectory(prefix="deeploc-") as folder:
+        path = Path(folder) / posixpath.basename(clip)
+        try:
+            system, source = fsspec.core.url_to_fs(clip)
+            system.get_file(source, str(path))
+        except (OSError, ValueError, ImportError) as error:
+            raise UnreadableMedia(f"{clip} could not be fetched ({error}).") from error
+        yield path
