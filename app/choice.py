@@ -16,20 +16,23 @@ from deeploc.saved import read_report
 from deeploc.timeline import Segment, Timeline
 from deeploc.trim import Cut, trim_clip
 
-Kind = Literal["analyse", "look", "report"]
+Kind = Literal["analyse", "look", "report", "batch"]
 NOT_ANALYSED = "not analysed"
+MOST = 48  # clips at once; app/viewer/several.js says the same
 
 
 @dataclass(frozen=True)
 class Choice:
     """`part`: seconds of the clip, or None for all of it. `report`: a saved one, for "report".
-    `model`: the picked one, "" for the page's own."""
+    `model`: the picked one, "" for the page's own. `paths`: all clips, for "batch".
+    """
 
     path: str
     kind: Kind = "analyse"
     part: tuple[float, float] | None = None
     report: str | None = None
     model: str = ""
+    paths: tuple[str, ...] = ()
 
     def cut(self, folder: Path) -> Cut:
         """The file to analyse. Raises what `trim_clip` raises."""
@@ -44,10 +47,16 @@ def chosen(data: Mapping[str, Any], uploads: Path) -> Choice:
     part = data.get("start"), data.get("end")
     return Choice(
         path=str(_uploaded(data.get("path"), uploads)),
-        kind=kind if kind in ("look", "report") else "analyse",
+        kind=kind if kind in ("look", "report", "batch") else "analyse",
         part=None if None in part else (float(part[0]), float(part[1])),  # type: ignore[arg-type]
         report=str(_uploaded(data.get("report"), uploads)) if kind == "report" else None,
+        paths=tuple(str(_uploaded(path, uploads)) for path in _several(data, kind)),
     )
+
+
+def _several(data: Mapping[str, Any], kind: object) -> list:
+    paths = data.get("paths") if kind == "batch" else None
+    return paths[:MOST] if isinstance(paths, list) else []
 
 
 def _uploaded(path: object, uploads: Path) -> Path:

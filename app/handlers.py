@@ -16,10 +16,12 @@ from typing import Any
 
 import gradio as gr
 
+from app.batch import Entry, done, rows, write_zip
 from app.choice import Choice, bare_report, chosen, of_part, opened_report, truth_of
 from app.downloads import Downloads, Shown
 from app.line import Line
 from app.panels import (
+    batch_panel,
     failure_panel,
     model_panel,
     notice_panel,
@@ -30,7 +32,7 @@ from app.panels import (
 )
 from app.results import saved_result
 from app.runs import Failure, Localize, Progress, Queued, Sessions, Stopped, run
-from app.text import BROKEN, CANCELLED, FAILED, LINK_GONE
+from app.text import BATCH_DONE, BROKEN, CANCELLED, FAILED, LINK_GONE
 from app.viewer.payload import to_payload
 from deeploc.display import display_clip
 from deeploc.errors import Cancelled, DeepLocError
@@ -99,6 +101,9 @@ class Handlers:
             yield self.fail("The clip did not arrive. Choose it again.")
             return
         stop = self.sessions.begin(session)
+        if choice.kind == "batch":
+            yield from self.several(choice, stop)
+            return
         try:
             ready = self.without_model(choice, face)
             cut = choice.cut(self.proxies)
@@ -109,9 +114,7 @@ class Handlers:
             yield {"progress": preparing_panel()}
             yield self.show(ready, choice, cut, truth, stop)
             return
-        picked = {"picked": choice.model} if choice.model else {}
-        localizer = partial(self.localizer, inspection=self.proxies, **picked)
-        for state in run(localizer, str(cut.path), face, stop, self.line):
+        for state in run(self.of(choice), str(cut.path), face, stop, self.line):
             if isinstance(state, Queued):
                 yield {"progress": queue_panel(state)}
             elif isinstance(state, Progress):
@@ -123,6 +126,42 @@ class Handlers:
             else:
                 yield {"progress": preparing_panel()}
                 yield self.show(of_part(state, cut, choice), choice, cut, truth, stop)
+
+    def of(self, choice: Choice) -> Localize:
+        """The localizer with the picked model, which keeps what it rebuilt."""
+        picked = {"picked": choice.model} if choice.model else {}
+        return partial(self.localizer, inspection=self.proxies, **picked)
+
+    def several(self, choice: Choice, stop: threading.Event) -> Iterator[Updates]:
+        """One clip after another: the table grows by a row for each."""
+        entries: list[Entry] = []
+        yield {"entries": entries, "batch": gr.update(visible=True), "table": [], "zip": None}
+        for path in choice.paths:
+            count = f"Clip {len(entries) + 1} of {len(choice.paths)}: {Path(path).name}"
+            yield {"batch_note": batch_panel(count)}
+            for state in run(self.of(choice), path, None, stop, self.line):
+                if isinstance(state, Queued):
+                    yield {"progress": queue_panel(state)}
+                elif isinstance(state, Progress):
+                    yield {"progress": progress_panel(state)}
+                elif isinstance(state, Stopped):
+                    yield self.back(CANCELLED)
+                    return
+                elif isinstance(state, Failure):
+                    entries = [*entries, Entry(Path(path).name, problem=state.message)]
+                else:
+                    entries = [*entries, done(path, choice, state, self.downloads)]
+            saved = write_zip(entries, self.proxies)
+            yield {"entries": entries, "table": rows(entries), "zip": saved}
+        yield {**self.back(), "batch_note": batch_panel(BATCH_DONE.format(count=len(entries)))}
+
+    def open_row(self, entries: list[Entry], number: int, session: str) -> Iterator[Updates]:
+        """The result of a row; a clip that failed has none but its sentence."""
+        entry = entries[number - 1]
+        if entry.ticket:
+            yield from self.open_link(entry.ticket, session)
+        else:
+            yield self.fail(f"{entry.name}: {entry.problem}")
 
     def without_model(self, choice: Choice, face: int | None) -> Report | None:
         """A report that needs no analysis, saved before or empty; None where one must run."""
@@ -220,7 +259,15 @@ class Handlers:
     def restart(self) -> Updates:
         """For another clip: files and report of the last one are forgotten."""
         fresh = secrets.token_hex(4)  # any new value empties the place to drop clips
-        return {**self.back(), "file": fresh, "truth": None, "shown": None, "viewer": None}
+        gone: Updates = {"batch": gr.update(visible=False), "entries": [], "table": [], "zip": None}
+        return {
+            **self.back(),
+            **gone,
+            "file": fresh,
+            "truth": None,
+            "shown": None,
+            "viewer": None,
+        }
 
     def cancel(self, session: str) -> Updates:
         """Stops the visitor's run at once; the worker ends at its next step."""

@@ -123,6 +123,10 @@ def notice_panel(message: str) -> str:
     return f'<p class="dl-notice" role="note">{escape(message)}</p>'
 
 
+def batch_panel(said: str) -> str:
+    return f'<p role="status">{escape(said)}</p>'
+
+
 def model_panel(info: ModelInfo) -> str:
     """Which weights they are, to the last letter."""
     said = MODEL_LOADED.format(name=info.name, revision=info.revision)

@@ -91,17 +91,22 @@ def run(
 
     Setting `stop` ends the iteration at once and the work at its next step. So does closing it.
     """
+    ended = threading.Event()
+
+    def stopped() -> bool:
+        return stop.is_set() or ended.is_set()
+
     news: queue.Queue = queue.Queue()
     curves, line = Curves(), line or Line()
     ticket = line.join()
 
     def hook(stage: str, completed: int, total: int) -> None:
-        if stop.is_set():
+        if stopped():
             raise Cancelled
         news.put((stage, completed, total))
 
     def work() -> None:
-        with line.turn(ticket, stop.is_set) as mine:
+        with line.turn(ticket, stopped) as mine:
             news.put(_outcome(localizer, path, face, hook, curves) if mine else Stopped())
 
     context = copy_context()  # says whose request it is: lent GPUs are counted by visitor
@@ -110,7 +115,7 @@ def run(
         yield from _wait(line, ticket, stop)
         yield from _follow(news, stop, curves)
     finally:
-        stop.set()
+        ended.set()
 
 
 def _outcome(

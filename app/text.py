@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TITLE = "DeepLoc"
 TAGLINE = "Finds <em>when</em> a talking-face video was forged, in picture or in sound."
-DROP = "Drop a talking-face video here, or click to choose one"
+DROP = "Drop a talking-face video here, or several, or click to choose"
 PRIVACY = (
     "Your clip stays on the machine that runs this page: nothing is sent on, nothing is kept for "
     "training, and uploads are deleted after an hour."
@@ -65,6 +65,10 @@ PUSH_REFUSED = (
 )
 PUSH_AWAY = "The Hub can't be reached. Try again later; your annotation is still here."
 PUSHED = "Kept on the Hub: {address}"
+BATCH_LABEL = "The clips that you analysed together"
+BATCH_HELP = "Choose a row to open it. Click a heading to sort."
+BATCH_DONE = "{count} clips are done."
+BATCH_ZIP = "Save all reports"
 MODEL_LABEL = "Model"
 OWN_MODEL = "The model of this page"
 MODEL_HELP = (

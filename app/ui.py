@@ -11,6 +11,7 @@ from gradio.utils import get_upload_folder
 
 from app import exchange
 from app.api import Api, add_api
+from app.batch import HEADERS, TYPES, WIDTHS
 from app.choice import Choice
 from app.downloads import DOWNLOADS, Downloads
 from app.handlers import Handlers, Updates
@@ -21,6 +22,9 @@ from app.push import add_push
 from app.results import EXAMPLES
 from app.runs import Localize
 from app.text import (
+    BATCH_HELP,
+    BATCH_LABEL,
+    BATCH_ZIP,
     DROP,
     LIMITS,
     MODEL_HELP,
@@ -125,6 +129,21 @@ def _layout(clips: list[Path], viewer: Viewer, pushing: bool) -> dict[str, Any]:
     with gr.Column(visible=False, elem_id="dl-failure") as parts["failure"]:
         parts["failure_text"] = gr.HTML()
         parts["retry"] = gr.Button("Try this clip again", size="sm", elem_classes="dl-fit")
+    parts["entries"] = gr.State([], time_to_live=CACHE_S)
+    with gr.Column(visible=False, elem_id="dl-batch") as parts["batch"]:
+        gr.HTML(f"<h2>{BATCH_LABEL}</h2><p>{BATCH_HELP}</p>", elem_classes="dl-quiet")
+        parts["batch_note"] = gr.HTML()
+        parts["table"] = gr.Dataframe(
+            headers=list(HEADERS),
+            datatype=TYPES,
+            interactive=False,
+            column_widths=WIDTHS,
+            wrap=True,
+            max_height=320,
+            show_label=False,
+            elem_id="dl-table",
+        )
+        parts["zip"] = gr.DownloadButton(BATCH_ZIP, size="sm", elem_classes="dl-fit")
     with gr.Column(elem_id="dl-start") as parts["start"]:
         parts["start_note"] = gr.HTML(visible=False, elem_classes="dl-quiet")
         parts["file"] = Drop(DROP, VIDEO_TYPES, max_minutes() * 60, elem_id="dl-drop")
@@ -214,6 +233,12 @@ def _wire(demo: gr.Blocks, parts: dict, handlers: Handlers, examples: set[str]) 
     picks = [parts["model"], parts["model_note"]]
     for event in (parts["model"].input, demo.load):
         event(lambda model: named(handlers.pick(model)), parts["model"], picks, **quiet, **side)
+
+    def row(entries: list, event: gr.SelectData, request: gr.Request) -> Iterator[dict]:
+        number = int(event.row_value[0])
+        yield from map(named, handlers.open_row(entries, number, str(request.session_hash)))
+
+    parts["table"].select(row, parts["entries"], [*shows, parts["choice"]], **quiet, **side)
     parts["cancel"].click(cancelled, None, shows, cancels=waiting, queue=False, **quiet)
     parts["again"].click(
         lambda: named(handlers.restart()),
@@ -244,6 +269,11 @@ SHOWN = (
     "failure_text",
     "start",
     "start_note",
+    "batch",
+    "batch_note",
+    "entries",
+    "table",
+    "zip",
 )
 
 

@@ -2,6 +2,7 @@
 
 import { make } from "./dom.js";
 import { lengthText, precheck, rangeOf, sizeText } from "./precheck.js";
+import { Several } from "./several.js";
 import { send } from "./upload.js";
 
 const button = (text, onclick, name = "") => make("button", { type: "button", class: `dl-button ${name}`, text, onclick });
@@ -13,14 +14,14 @@ export class Drop {
     // A clip that was chosen before in the same turn is still chosen.
     constructor(root, options) {
         Object.assign(this, { root, options, file: null, seen: null });
-        this.input = make("input", { type: "file", class: "dl-drop-input", accept: options.accept, id: "dl-drop-file", "aria-label": options.label, onchange: () => this.choose(this.input.files[0]) });
+        this.input = make("input", { type: "file", class: "dl-drop-input", accept: options.accept, id: "dl-drop-file", "aria-label": options.label, multiple: true, onchange: () => this.choose([...this.input.files]) });
         this.zone = make("label", { class: "dl-drop-zone", for: "dl-drop-file" }, make("span", { class: "dl-drop-mark", "aria-hidden": "true", text: "↑" }),
             make("span", { text: options.label }));
         this.panel = make("section", { class: "dl-chosen-clip", hidden: true, "aria-label": "Chosen clip" });
         root.append(this.input, this.zone, this.panel);
         this.zone.addEventListener("dragover", (event) => { event.preventDefault(); this.zone.classList.add("dl-over"); });
         for (const name of ["dragleave", "drop"]) this.zone.addEventListener(name, () => this.zone.classList.remove("dl-over"));
-        this.zone.addEventListener("drop", (event) => { event.preventDefault(); this.choose(event.dataTransfer.files[0]); });
+        this.zone.addEventListener("drop", (event) => { event.preventDefault(); this.choose([...event.dataTransfer.files]); });
         if (kept.file && kept.turn === options.turn) this.open(kept.file);
     }
 
@@ -41,10 +42,20 @@ export class Drop {
         this.reset();
     }
 
-    choose(file) {
-        if (!file) return;
-        this.open(file);
+    choose(files) {
+        if (!files.length) return;
+        if (files.length > 1) this.openSeveral(files);
+        else this.open(files[0]);
         this.go.focus();
+    }
+
+    openSeveral(files) {
+        this.reset();
+        const several = new Several(this.panel, files, this.options, () => { this.reset(); this.input.click(); });
+        this.upload = { abort: () => several.upload?.abort() };
+        this.go = several.go;
+        this.panel.hidden = false;
+        this.zone.hidden = this.input.hidden = true;
     }
 
     open(file) {
