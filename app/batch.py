@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,15 +63,13 @@ def rows(entries: list[Entry]) -> list[list[str | float | None]]:
     return [entry.cells(number) for number, entry in enumerate(entries, 1)]
 
 
-def write_zip(entries: list[Entry], folder: Path) -> str:
-    """All reports as JSON, and the table as CSV; returns the path."""
-    target = folder / secrets.token_urlsafe(16) / "deeploc-reports.zip"
-    target.parent.mkdir(parents=True)
+def write_zip(entries: list[Entry], target: Path) -> None:
+    """All reports as JSON, and the table as CSV."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     with ZipFile(target, "w", ZIP_DEFLATED) as archive:
         archive.writestr("reports.csv", _csv(entries))
         for name, report in _named(entries):
             archive.writestr(name, json.dumps(report.to_dict(), indent=1))
-    return str(target)
 
 
 def _csv(entries: list[Entry]) -> str:

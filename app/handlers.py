@@ -135,6 +135,7 @@ class Handlers:
     def several(self, choice: Choice, stop: threading.Event) -> Iterator[Updates]:
         """One clip after another: the table grows by a row for each."""
         entries: list[Entry] = []
+        target = self.proxies / secrets.token_urlsafe(16) / "deeploc-reports.zip"
         yield {"entries": entries, "batch": gr.update(visible=True), "table": [], "zip": None}
         for path in choice.paths:
             count = f"Clip {len(entries) + 1} of {len(choice.paths)}: {Path(path).name}"
@@ -151,8 +152,8 @@ class Handlers:
                     entries = [*entries, Entry(Path(path).name, problem=state.message)]
                 else:
                     entries = [*entries, done(path, choice, state, self.downloads)]
-            saved = write_zip(entries, self.proxies)
-            yield {"entries": entries, "table": rows(entries), "zip": saved}
+            write_zip(entries, target)
+            yield {"entries": entries, "table": rows(entries), "zip": str(target)}
         yield {**self.back(), "batch_note": batch_panel(BATCH_DONE.format(count=len(entries)))}
 
     def open_row(self, entries: list[Entry], number: int, session: str) -> Iterator[Updates]:
