@@ -85,7 +85,9 @@ def placed(checkpoint: str | None, device: str) -> Models | Lent:
     """The localizers, the page's own on a checkpoint; on ZeroGPU, on GPUs that it lends."""
 
     def load(device: str, picked: str | None) -> Callable[..., Report]:
-        return deeploc.load_localizer(picked or checkpoint, device)
+        localizer = deeploc.load_localizer(picked or checkpoint, device)
+        localizer.warm_up()
+        return localizer
 
     if not ZERO_GPU:
         return Models(partial(load, device))

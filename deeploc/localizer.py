@@ -112,6 +112,13 @@ class Localizer:
         sound = None if clip.audio is None else _sound(clip.audio, mel, evidence, views)
         return replace(report, sound=sound, inspection=views.path if views else None)
 
+    def warm_up(self) -> None:
+        """Does a first clip's work on nothing, so that no visitor waits for what happens once."""
+        size, steps = self.model.mae.config.crop, self.model.mae.config.window
+        heard, blank = np.ones(steps, bool), np.zeros((size, size, 3), np.uint8)
+        measure(self.model, [blank] * steps, log_mel(np.zeros(0, np.float32), steps), heard)
+        self.detector([np.zeros((225, 400, 3), np.uint8)])
+
     def _measure(
         self,
         clip: Clip,

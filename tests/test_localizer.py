@@ -259,3 +259,8 @@ def test_a_glimpse_of_nobody_is_none(localizer, short, monkeypatch):
     starts = []
     localizer(short, preview=lambda start, total, errors: starts.append(start))
     assert starts and starts.count(0) == 1
+
+
+def test_warming_up_changes_nothing(localizer, short, report):
+    localizer.warm_up()
+    np.testing.assert_array_equal(localizer(short).scores[0].values, report.scores[0].values)
