@@ -66,7 +66,7 @@ export function stripsOf(payload, scale, rate) {
             detail: "bands of the spectrogram", label: "Sound error", ends: ["8 kHz", "0"], stream: "audio" };
         specs.push(spectrogramSpec(sound.mel, error.holes), error);
     }
-    if (waveform) specs.push(waveSpec(waveform, scale));
+    if (waveform) specs.push(waveSpec(waveform));
     return specs.map((spec) => new Strip(spec, scale, report));
 }
 
@@ -79,7 +79,7 @@ function spectrogramSpec({ bins, rate, range, original }, holes) {
         value: (step) => decibels(low + Math.max(...values.subarray(step * bins, (step + 1) * bins)) / TOP * (high - low)) };
 }
 
-function waveSpec(waveform, scale) {
+function waveSpec(waveform) {
     const wave = { low: signedBytes(waveform.low), high: signedBytes(waveform.high) };
     return { key: "waveform", title: "Waveform", detail: "share of full scale", label: "Waveform", ends: ["+1", "−1"], stream: "audio",
         rate: waveform.rate, length: wave.low.length, holes: [], legend: null,
