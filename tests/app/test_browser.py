@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from gradio_client import Client, handle_file
 from playwright.sync_api import expect
 
 from deeploc.annotations import read_annotations
@@ -139,10 +138,3 @@ def test_the_curves_follow_dark_mode(page, clip):
     light = page.evaluate(colour)
     page.locator(".dl-theme").click()
     page.wait_for_function(f"{colour} !== '{light}'")
-
-
-def test_programs_get_schema_1(address, clip):
-    client = Client(address, verbose=False)
-    report = client.predict(handle_file(clip), None, api_name="/analyse")
-    assert (report["schema"], report["timeline"][0]["stream"]) == (1, "visual")
-    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/analyse"}

@@ -12,7 +12,7 @@ from tests.app.pages import PATIENCE_MS, block
 from tests.app.test_served import ROOT, Served
 from tests.hub import Hub, serving
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 DATASET = "datasets/someone/labels"
 
 

@@ -117,6 +117,7 @@ def test_nothing_leaves_the_host_and_nothing_stays_on_it(tmp_path, watched):
     assert not list((tmp_path / "temp").rglob("*.mp4"))
 
 
+@pytest.mark.slow
 def test_the_page_answers_before_the_model_is_there(tmp_path):
     """Where a checkpoint is not to be had, the embedded one stands in."""
     with Served(ROOT, DEEPLOC_MODEL=str(tmp_path / "none")) as page:
@@ -154,6 +155,7 @@ def test_zero_gpu_lends_a_gpu_for_the_clip(tmp_path):
     assert "no GPU was lent" not in page.said
 
 
+@pytest.mark.slow
 def test_programs_talk_to_it_over_mcp(tmp_path):
     mcp = pytest.importorskip("mcp", reason="needs requirements-mcp.txt")
     transport = pytest.importorskip("mcp.client.streamable_http")

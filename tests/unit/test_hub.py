@@ -123,6 +123,7 @@ def test_the_wrong_format_is_refused(hub, tmp_path, files, config):
     assert "not made by DeepLoc" in load(hub, tmp_path, "someone/bert")
 
 
+@pytest.mark.slow
 def test_a_download_that_breaks_off_can_be_tried_again(hub, tmp_path):
     hub.cut = True
     assert "came only in part" in load(hub, tmp_path, REPO)
@@ -130,6 +131,7 @@ def test_a_download_that_breaks_off_can_be_tried_again(hub, tmp_path):
     assert load(hub, tmp_path, REPO).split()[1] == SECOND
 
 
+@pytest.mark.slow
 def test_a_slow_hub_is_waited_for(hub, tmp_path):
     hub.delay_s = 0.3
     assert load(hub, tmp_path / "slow", REPO).split()[1] == SECOND
@@ -147,6 +149,7 @@ def test_a_hub_that_is_away_is_a_sentence(tmp_path):
     assert "can't be reached" in told
 
 
+@pytest.mark.slow
 def test_the_model_is_pushed_and_loaded_by_the_hubs_own_names(hub, tmp_path):
     said(start(hub, tmp_path, PUSH, "someone/mine", HF_TOKEN=TOKEN))
     pushed = hub.newest("models/someone/mine")
