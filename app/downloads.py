@@ -26,7 +26,7 @@ from deeploc.trim import Cut
 
 logger = logging.getLogger(__name__)
 
-MOST = 64  # reports in memory
+MOST = 128  # reports in memory
 
 
 def write_json(report: Report, target: Path) -> None:

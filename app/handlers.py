@@ -32,7 +32,7 @@ from app.panels import (
 )
 from app.results import saved_result
 from app.runs import Failure, Localize, Progress, Queued, Sessions, Stopped, run
-from app.text import BATCH_DONE, BROKEN, CANCELLED, FAILED, LINK_GONE
+from app.text import BATCH_DONE, BATCH_RUNNING, BROKEN, CANCELLED, FAILED, LINK_GONE
 from app.viewer.payload import to_payload
 from deeploc.display import display_clip
 from deeploc.errors import Cancelled, DeepLocError
@@ -61,6 +61,7 @@ class Handlers:
         self.downloads = downloads or Downloads(proxies, 3600)
         self.sessions = Sessions()
         self.line = Line(at_once)
+        self.batches: set[str] = set()  # visitors whose clips are still being analysed
 
     def pick(self, picked: str | None) -> Updates:
         """A model was picked: which one it is, or why it can't be had; then the page's own is."""
@@ -102,7 +103,11 @@ class Handlers:
             return
         stop = self.sessions.begin(session)
         if choice.kind == "batch":
-            yield from self.several(choice, stop)
+            self.batches.add(session)
+            try:
+                yield from self.several(choice, stop)
+            finally:
+                self.batches.discard(session)
             return
         try:
             ready = self.without_model(choice, face)
@@ -157,7 +162,12 @@ class Handlers:
         yield {**self.back(), "batch_note": batch_panel(BATCH_DONE.format(count=len(entries)))}
 
     def open_row(self, entries: list[Entry], number: int, session: str) -> Iterator[Updates]:
-        """The result of a row; a clip that failed has none but its sentence."""
+        """The result of a row; a clip that failed has none but its sentence.
+
+        None opens while others are still to come: that would end their run."""
+        if session in self.batches:
+            yield {"batch_note": batch_panel(BATCH_RUNNING)}
+            return
         entry = entries[number - 1]
         if entry.ticket:
             yield from self.open_link(entry.ticket, session)
@@ -273,4 +283,5 @@ class Handlers:
     def cancel(self, session: str) -> Updates:
         """Stops the visitor's run at once; the worker ends at its next step."""
         self.sessions.stop(session)
+        self.batches.discard(session)
         return self.back(CANCELLED)

@@ -67,6 +67,7 @@ PUSH_AWAY = "The Hub can't be reached. Try again later; your annotation is still
 PUSHED = "Kept on the Hub: {address}"
 BATCH_LABEL = "The clips that you analysed together"
 BATCH_HELP = "Choose a row to open it. Click a heading to sort."
+BATCH_RUNNING = "Rows open when all clips are done, or when you cancel."
 BATCH_DONE = "{count} clips are done."
 BATCH_ZIP = "Save all reports"
 MODEL_LABEL = "Model"

@@ -29,6 +29,7 @@ from tqdm import tqdm
 from deeploc.checkpoints import load_checkpoint
 from deeploc.errors import DeepLocError
 from deeploc.localizer import load_localizer
+from deeploc.media import file_sha256
 from deeploc.report import Report
 from deeploc.sources import clips_of, fetched
 
@@ -81,8 +82,12 @@ class Scorer:
 
     def __call__(self, row: Row) -> Row:
         begin = time.perf_counter()
+        info = self.localizer.info  # type: ignore[attr-defined]
+        row = row | {"model": info.name, "model_revision": info.revision}
+        row |= {"model_sha256": info.sha256}
         try:
             with fetched(row["clip"]) as path:
+                row |= {"sha256": file_sha256(path)}
                 found = scored(self.localizer(path))
         except DeepLocError as error:
             found = failed(type(error).__name__, str(error))
@@ -95,7 +100,6 @@ def scored(report: Report) -> Row:
     """A report as a row."""
     forgery = (item for item in report.scores if item.kind == "forgery")
     return {
-        "sha256": report.media.sha256,
         "state": "unscored" if report.video_score is None else "scored",
         "verdict": report.verdict,
         "video_score": report.video_score,
@@ -111,9 +115,6 @@ def scored(report: Report) -> Row:
         ],
         **{f"forgery_{item.stream}": item.values.tolist() for item in forgery},
         "warnings": list(report.warnings),
-        "model": report.model.name,
-        "model_revision": report.model.revision,
-        "model_sha256": report.model.sha256,
     }
 
 
@@ -193,7 +194,7 @@ def _ray(workers: int) -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if os.environ.get("RAY_ADDRESS"):
         ray.init(**quiet)
@@ -227,7 +228,7 @@ def _parser() -> argparse.ArgumentParser:
         "places",
         metavar="PLACE",
         nargs="+",
-        help="folders, CSV files, or addresses such as hf://datasets/owner/name or s3://bucket",
+        help="folders, patterns with *, CSV files, or addresses such as hf://datasets/owner/name or s3://bucket",
     )
     add("--out", required=True, metavar="FOLDER", help="for the results; may be an address")
     add("--checkpoint", metavar="DIR_OR_REPO", help="default: the embedded one")
@@ -238,7 +239,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str]) -> int:
     """Runs the command; the status is 1 where it could not run, or some clips have an error."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.workers is not None and options.workers < 1:
+        parser.error("--workers must be at least 1")
     if ray is None:
         print("deeploc: scan needs Ray: pip install -r requirements-scan.txt", file=sys.stderr)
         return 1
@@ -254,6 +258,10 @@ def main(arguments: list[str]) -> int:
             scan(clips, results, load, workers, gpus)
     except (DeepLocError, OSError) as error:
         print(f"deeploc: {error}", file=sys.stderr)
+        return 1
+    except ray.exceptions.RayError as error:
+        reason = str(error).strip().splitlines()[-1]
+        print(f"deeploc: the workers could not go on ({reason}).", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("deeploc: stopped; the same command goes on", file=sys.stderr)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from glob import glob
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,12 +29,18 @@ def is_remote(place: str) -> bool:
 def is_one(place: str) -> bool:
     """Whether the place is a single clip, by its name alone where it is remote."""
     if is_remote(place):
-        return posixpath.splitext(place)[1].lower() in SUFFIXES
-    return not Path(place).is_dir() and not place.lower().endswith(".csv")
+        return "*" not in place and posixpath.splitext(place)[1].lower() in SUFFIXES
+    return (
+        not _is_pattern(place) and not Path(place).is_dir() and not place.lower().endswith(".csv")
+    )
+
+
+def _is_pattern(place: str) -> bool:
+    return "*" in place and not Path(place).exists()
 
 
 def clips_of(places: Iterable[str]) -> list[str]:
-    """The clips of folders, CSV files, addresses and single clips, each once, in order.
+    """The clips of folders, patterns, CSV files, addresses and clips, each once, in order.
 
     Raises `UnreadableMedia` for a place that can't be read or holds none.
     """
@@ -45,7 +52,7 @@ def _clips(place: str) -> list[str]:
         return [place]
     try:
         found = _of_csv(place) if place.lower().endswith(".csv") else _of_folder(place)
-    except (OSError, ValueError, ImportError) as error:
+    except Exception as error:  # each file system has errors of its own
         raise UnreadableMedia(
             f"{place} can't be read ({error}). Give a folder, a CSV file, or an address such as "
             "hf://datasets/owner/name."
@@ -57,9 +64,12 @@ def _clips(place: str) -> list[str]:
 
 def _of_folder(place: str) -> list[str]:
     if not is_remote(place):
+        if _is_pattern(place):
+            return sorted(path for path in glob(place, recursive=True) if _is_video(path))
         return sorted(str(path) for path in Path(place).rglob("*") if _is_video(path.name))
     system, root = fsspec.core.url_to_fs(place)
-    return [system.unstrip_protocol(path) for path in sorted(system.find(root)) if _is_video(path)]
+    paths = system.glob(root) if "*" in place else system.find(root)
+    return [system.unstrip_protocol(path) for path in sorted(paths) if _is_video(path)]
 
 
 def _is_video(name: str) -> bool:
@@ -96,6 +106,6 @@ def fetched(clip: str) -> Iterator[Path]:
         try:
             system, source = fsspec.core.url_to_fs(clip)
             system.get_file(source, str(path))
-        except (OSError, ValueError, ImportError) as error:
+        except Exception as error:  # each file system has errors of its own
             raise UnreadableMedia(f"{clip} could not be fetched ({error}).") from error
         yield path

@@ -126,6 +126,19 @@ def test_cancel_of_one_visitor_leaves_the_other(handlers):
     assert not other.is_set()
 
 
+def test_a_row_that_is_chosen_early_does_not_end_the_others(handlers, tmp_path):
+    paths = [str(write_moving_clip(tmp_path / f"{n}.mp4", seconds=1)) for n in range(3)]
+    batch = handlers.analyse(Choice(paths[0], kind="batch", paths=tuple(paths)), None, None, "me")
+    entries = []
+    while not entries:
+        entries = next(batch).get("entries", entries)
+    assert list(handlers.open_row(entries, 1, "me"))[-1].keys() == {"batch_note"}
+    for updates in batch:
+        entries = updates.get("entries", entries)
+    assert len(entries) == 3
+    assert list(handlers.open_row(entries, 1, "me"))[-1]["result"]["visible"]
+
+
 def test_truth_by_file_name(clip, tmp_path):
     table = tmp_path / "truth.csv"
     table.write_text(TRUTH.format(clip.name))

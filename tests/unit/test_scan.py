@@ -1,5 +1,6 @@
 """An archive on Ray: every clip is one row, whatever it is, and whatever happens meanwhile."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -35,6 +36,9 @@ def answer(path):
         os._exit(1)
     report = canned_report(path.name)
     return replace(report, video_score=None) if "short" in path.name else report
+
+
+answer.info = canned_report().model
 
 
 def load():
@@ -86,7 +90,9 @@ def test_every_clip_is_one_row_with_what_was_found_or_went_wrong(clips, tmp_path
         item for item in report.scores if (item.kind, item.stream) == ("forgery", "visual")
     )
     np.testing.assert_array_equal(found.forgery_visual, visual.values)
-    assert found.model_sha256 == report.model.sha256
+    assert set(rows.model_sha256) == {report.model.sha256}
+    assert rows.sha256[clips[1]] == hashlib.sha256(b"x").hexdigest()
+    assert rows.sha256.isna().sum() == 1  # of the clip that is gone
 
 
 def test_what_has_a_row_is_not_done_again_and_torn_files_count_for_nothing(
@@ -117,6 +123,25 @@ def test_without_ray_it_says_what_to_install(clips, monkeypatch, capsys, tmp_pat
     monkeypatch.setattr(scanning, "ray", None)
     assert main([clips[0], "--out", str(tmp_path / "out")]) == 1
     assert "pip install -r requirements-scan.txt" in capsys.readouterr().err
+
+
+def test_a_count_of_workers_that_cannot_be_is_refused(clips, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main([clips[0], "--out", str(tmp_path / "out"), "--workers", "-1"])
+    assert "at least 1" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_workers_that_cannot_start_are_a_sentence(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    command = [sys.executable, "-m", "deeploc", "scan", "a.mp4", "--out", "out", "--workers", "1"]
+    environ = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+    ended = subprocess.run(
+        [*command, "--device", "cuda"], cwd=tmp_path, env=environ, capture_output=True, text=True
+    )
+    assert ended.returncode == 1
+    assert "deeploc: the workers could not go on" in ended.stderr
+    assert "Traceback" not in ended.stderr and not list((tmp_path / "out").iterdir())
 
 
 def test_results_of_another_model_are_left_alone(clips, tmp_path, without_ray, capsys):

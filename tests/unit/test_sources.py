@@ -64,6 +64,18 @@ def test_a_csv_of_something_else_is_a_sentence(tmp_path, content, said):
         clips_of([str(tmp_path / "list.csv")])
 
 
+def test_a_pattern_gives_the_clips_that_it_fits(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert clips_of(["*.mp4"]) == ["b.mp4"]
+    assert clips_of(["**/*"]) == ["a.MOV", "b.mp4", "deep/c.webm"]
+    with pytest.raises(UnreadableMedia, match="holds no video files"):
+        clips_of(["*.avi"])
+    (folder / "b*.mp4").write_text("a file of that very name")
+    assert clips_of(["b*.mp4"]) == ["b*.mp4"]
+    fsspec.filesystem("memory").pipe("/pattern/one.mp4", b"one")
+    assert clips_of(["memory://pattern/*.mp4"]) == ["memory:///pattern/one.mp4"]
+
+
 def test_an_empty_folder_and_an_unknown_protocol_are_sentences(tmp_path):
     with pytest.raises(UnreadableMedia, match="holds no video files"):
         clips_of([str(tmp_path)])
@@ -91,3 +103,12 @@ def test_a_dataset_of_the_hub_is_read(tmp_path):
         command = [sys.executable, "-c", LIST, "hf://datasets/someone/clips"]
         ended = subprocess.run(command, env=os.environ | environ, capture_output=True, text=True)
     assert ended.stdout == "hf://datasets/someone/clips/clips/one.mp4 one.mp4 one\n", ended.stderr
+
+
+def test_a_hub_that_cannot_be_reached_is_a_sentence(tmp_path):
+    environ = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "deeploc", "hf://datasets/someone/clips"]
+    ended = subprocess.run(command, env=os.environ | environ, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("deeploc: hf://datasets/someone/clips can't be read")
+    assert "Traceback" not in ended.stderr
