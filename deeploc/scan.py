@@ -2,7 +2,7 @@
 
 One row a clip, in Parquet files that are written while it runs; what is written is not done again.
 Ray is optional: `pip install -r requirements-scan.txt`. Clips go through the same `Localizer` as a
-single one. A clip whose worker died is tried once more, alone; then it is a row with that error.
+single one. A clip whose worker died is tried again, alone; then it is a row with that error.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ try:
 except ImportError:
     ray = None  # type: ignore[assignment]
 
-BLOCK = 8  # clips that one worker takes at a time, and rows of a file
+# Clips that a worker takes at a time, and rows of a file; what has no row then goes alone.
+PASSES = (8, 1, 1)
 WORKER_DIED = "WorkerDied"
 INTERVAL = pa.struct(
     {
@@ -152,14 +153,14 @@ def scan(clips: list[str], results: Results, load: Load, workers: int, gpus: flo
     print(f"{len(clips)} clips, {len(clips) - len(left)} of them done before", flush=True)
     begun = len(left)
     with tqdm(total=begun, unit="clip", disable=None) as bar:
-        for size in (BLOCK, 1):
+        for size in PASSES:
             for rows in _blocks(left, load, workers, gpus, size):
                 results.write(rows)
                 bar.update(len(rows))
                 written = {row["clip"] for row in rows}
                 left = [clip for clip in left if clip not in written]
         if left:
-            said = "The worker that had this clip died, twice."
+            said = "The worker that had this clip died, more than once."
             results.write([{"clip": clip, **failed(WORKER_DIED, said)} for clip in left])
             bar.update(len(left))
     return begun
@@ -178,7 +179,10 @@ def _blocks(
     made = listed.map(
         Scorer,  # type: ignore[arg-type]
         fn_constructor_args=(load,),
-        compute=ray.data.ActorPoolStrategy(size=min(workers, ceil(len(clips) / size))),
+        compute=ray.data.ActorPoolStrategy(
+            size=min(workers, ceil(len(clips) / size)),
+            max_tasks_in_flight_per_actor=1,  # a worker that dies takes no other clips along
+        ),
         num_cpus=1,
         num_gpus=gpus,
         ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": 0},

@@ -8,7 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -124,9 +124,10 @@ class _Handler(BaseHTTPRequestHandler):
         if self.hub.cut and len(content) > 10_000:
             content = content[: len(content) // 2]
             self.close_connection = True
-        for start in range(0, len(content), 200_000):
-            time.sleep(self.hub.delay_s)
-            self.wfile.write(content[start : start + 200_000])
+        with suppress(ConnectionError):  # who asked did not wait
+            for start in range(0, len(content), 200_000):
+                time.sleep(self.hub.delay_s)
+                self.wfile.write(content[start : start + 200_000])
 
     def do_POST(self) -> None:
         self.hub.asked.append(f"{self.command} {self.path}")
