@@ -12,6 +12,7 @@ from tests.app.pages import CURRENT_TIME, analysed, block, upload
 pytestmark = pytest.mark.browser
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
+LONGER = pytest.mark.slow
 WIDTHS = {1440: 900, 390: 844}
 # The rules of WCAG 2.2 AA and of good practice, on all of the page but Gradio's own footer.
 RUN = """async () => {
@@ -54,7 +55,14 @@ def failing(page: Page, clip) -> None:
 
 
 @pytest.mark.parametrize("width", [1440, pytest.param(390, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("reach", [empty, chosen, running, authentic, forged, failing])
+@pytest.mark.parametrize(
+    "reach",
+    [
+        empty,
+        forged,
+        *(pytest.param(one, marks=LONGER) for one in (chosen, running, authentic, failing)),
+    ],
+)
 def test_axe_finds_nothing_serious(page, clip, reach, width):
     page.set_viewport_size({"width": width, "height": WIDTHS[width]})
     reach(page, clip)

@@ -52,6 +52,7 @@ def test_each_clip_is_a_row_and_opens(page, clip):
     expect(page.locator(".dl-model").first).to_contain_text("one.mp4")
 
 
+@pytest.mark.slow
 def test_all_reports_are_saved_together(page, clip):
     analyse(page, clip, "one.mp4", "noface.mp4", "one.mp4")
     with page.expect_download() as download:
@@ -63,6 +64,7 @@ def test_all_reports_are_saved_together(page, clip):
     assert [row[1] for row in table[1:]] == ["one.mp4", "noface.mp4", "one.mp4"]
 
 
+@pytest.mark.slow
 def test_cancel_keeps_the_rows_that_are_done(page, clip):
     choose(page, clip, "one.mp4", "slow.mp4")
     page.get_by_role("button", name="Analyse 2 clips").click()

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from tests.app.numbered import write_numbered
 from tests.app.pages import analysed, block
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def opened(browser, address):

@@ -156,6 +156,7 @@ def make_corpus(folder: Path, crf: int = 20) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_command_passes_a_clean_corpus_and_leaves_out_unreadable_clips(tmp_path, capsys):
     corpus, cache = make_corpus(tmp_path / "corpus"), tmp_path / "cache"
     leaks.main([str(corpus), "--cache", str(cache)])
@@ -170,6 +171,7 @@ def test_the_command_passes_a_clean_corpus_and_leaves_out_unreadable_clips(tmp_p
         leaks.main([str(corpus), "--split", "dev"])
 
 
+@pytest.mark.slow
 def test_the_command_fails_where_forged_clips_are_encoded_worse(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         leaks.main([str(make_corpus(tmp_path / "corpus", crf=38))])

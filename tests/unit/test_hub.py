@@ -82,6 +82,7 @@ def test_first_from_the_hub_then_from_the_cache_without_a_network(hub, tmp_path)
     assert [path for path in hub.asked if "resolve" in path and "GET" in path] == downloads
 
 
+@pytest.mark.slow
 def test_a_revision_can_be_pinned(hub, tmp_path):
     assert load(hub, tmp_path, f"{REPO}@{FIRST}").split()[:2] == ["older", FIRST]
     assert load(hub, tmp_path, REPO, FIRST).split()[1] == FIRST
@@ -89,6 +90,7 @@ def test_a_revision_can_be_pinned(hub, tmp_path):
     assert load(hub, tmp_path, f"{REPO}@{FIRST}", HF_HUB_OFFLINE="1").split()[1] == FIRST
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "sentence"),
     [
@@ -102,6 +104,7 @@ def test_what_is_not_there_is_a_sentence(hub, tmp_path, source, sentence):
     assert told.startswith("refused: ") and sentence in told, told
 
 
+@pytest.mark.slow
 def test_without_weights_in_safetensors_nothing_is_loaded(hub, tmp_path, files):
     pickled = {"config.json": files["config.json"], "pytorch_model.bin": files["model.safetensors"]}
     hub.repos["models/someone/pickled"] = {FIRST: pickled}
@@ -111,12 +114,14 @@ def test_without_weights_in_safetensors_nothing_is_loaded(hub, tmp_path, files):
     assert "safetensors" in process.communicate()[1] and process.returncode
 
 
+@pytest.mark.slow
 def test_what_is_too_large_is_not_downloaded(hub, tmp_path):
     hub.sizes["model.safetensors"] = 2_000_000_000
     assert "larger than 1 GB" in load(hub, tmp_path, REPO)
     assert not any("resolve" in path and "GET" in path for path in hub.asked)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [b'{"model_type": "bert"}', b"<html>"])
 def test_the_wrong_format_is_refused(hub, tmp_path, files, config):
     hub.repos["models/someone/bert"] = {FIRST: {**files, "config.json": config}}
