@@ -183,6 +183,7 @@ def archive(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_two_hundred_clips_with_twenty_broken_ones_killed_and_resumed(tmp_path):
     """Two workers and the embedded model; the kill comes at a random moment."""
     archive(tmp_path / "clips")
