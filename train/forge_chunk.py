@@ -36,6 +36,12 @@ SPAN_S = (0.4, 2.0)
 MIN_GAP_S = 0.4
 WHOLE_SHARE = 0.5
 UNSEEN_PROBABILITY = 0.35
+DUBBED_SHARE = 0.25
+DUBS = (
+    ("mouth-swap-self", "other-utterance"),
+    ("mouth-swap-other", "other-speaker"),
+    ("face-swap-other", "other-speaker"),
+)
 SIMILAR_TURN = 0.1
 LOWEST_HZ = 30.0
 STEP_SAMPLES = int(AUDIO_RATE_HZ / VIDEO_RATE_HZ)
@@ -257,7 +263,12 @@ def forge_talk(
     streams: tuple[str, ...],
     rng: np.random.Generator,
 ) -> tuple[np.ndarray | None, np.ndarray, dict[str, dict[str, Any]]]:
-    """Frames, sound, and by forged stream its family, spans (steps) and parameters."""
+    """Frames, sound, and by forged stream its family, spans (steps) and parameters.
+
+    A quarter of the clips forged in both is dubbed, if the plan has families that can be.
+    """
+    if variant == "both" and rng.random() < DUBBED_SHARE and (dubs := possible_dubs(plan, chunk)):
+        return dub_talk(plan, chunk, talk, dubs[rng.integers(len(dubs))], rng)
     frames, audio = talk.picture.frames if talk.picture else None, talk.audio
     made: dict[str, dict[str, Any]] = {}
     n_frames = len(audio) // STEP_SAMPLES
@@ -285,6 +296,42 @@ def forge_talk(
                     audio, samples, family, rng, speech, chunk.split == "test", plan.vocoder
                 )
             made[stream]["params"].append(how)
+    return frames, audio, made
+
+
+def possible_dubs(plan: Plan, chunk: Chunk) -> list[tuple[str, str]]:
+    """Families of picture and sound that can be of one donor, of those this chunk may use."""
+    left_out = set(plan.unseen)
+    if not _others(plan, chunk):
+        left_out |= {*forge_picture.FROM_OTHERS, *forge_sound.FROM_OTHERS}
+    return [dub for dub in DUBS if not left_out & set(dub)]
+
+
+def dub_talk(
+    plan: Plan, chunk: Chunk, talk: Talk, dub: tuple[str, str], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, dict[str, dict[str, Any]]]:
+    """As `forge_talk`, with the lips and the voice of the same moments of one donor: lips that
+    follow the new sound."""
+    assert talk.picture
+    looks, speaks = dub
+    donor = _donor(plan, chunk, talk, looks if looks in forge_picture.FROM_OTHERS else speaks, rng)
+    picture, speech = (donor.picture, donor.audio) if donor else (None, None)
+    frames, audio = talk.picture.frames, talk.audio
+    spans = draw_spans(len(frames), len(frames) / VIDEO_RATE_HZ / 2, rng)
+    lips, voice = [], []
+    for start, end in spans:
+        samples = (start * STEP_SAMPLES, end * STEP_SAMPLES)
+        begin = forge_sound.draw_moment(audio, samples, speech, rng, STEP_SAMPLES)
+        step = begin // STEP_SAMPLES
+        own = Picture(frames, talk.picture.landmarks)
+        frames, how = forge_picture.forge_picture(own, (start, end), looks, rng, picture, step)
+        lips.append(how)
+        audio, how = forge_sound.forge_sound(audio, samples, speaks, rng, speech, moment=begin)
+        voice.append(how | {"donor_start": step})
+    made = {
+        "visual": {"family": looks, "spans": spans, "params": lips},
+        "audio": {"family": speaks, "spans": spans, "params": voice},
+    }
     return frames, audio, made
 
 

@@ -55,11 +55,14 @@ def forge_picture(
     family: str,
     rng: np.random.Generator,
     other: Picture | None = None,
+    moment: int | None = None,
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """A copy of the frames with the steps `[start, end)` forged, and how it was done.
 
     Most forged stretches come out of a tool's own file (`forge_tool`). `other` is a picture of
-    another person, needed by the families in `FROM_OTHERS`. The family `null` moves the mouth by
+    another person, needed by the families in `FROM_OTHERS`. With `moment` a swapped region is that
+    of the donor (`other`, or the clip itself) from this step on: lips that follow a sound of the
+    same moment. The family `null` moves the mouth by
     less than a pixel through the same blend, and through no file, and `recoded` sends whole frames
     through a file and forges nothing: both stay authentic.
     """
@@ -72,7 +75,7 @@ def forge_picture(
         forged = _blend_membrane(picture, span, donor_steps, fade_frames)
         how: dict[str, Any] = {"donor_start": int(donor_steps[0])}
     else:
-        patches, how = _patches(picture, span, family, region, rng, other)
+        patches, how = _patches(picture, span, family, region, rng, other, moment)
         how["region"] = [round(float(size), 3) for size in vars(region).values()]
         forged = _blend(picture, span, region, patches, fade_frames)
     if family == "null" or rng.random() > CODED_SHARE:
@@ -89,22 +92,26 @@ def _patches(
     region: Region,
     rng: np.random.Generator,
     other: Picture | None,
+    moment: int | None,
 ) -> tuple[Patches, dict[str, Any]]:
     if family == "null":
         shift = rng.uniform(0.2, 0.8, 2) * rng.choice([-1, 1], 2)
         return _shifted(picture, shift), {"shift_px": shift.round(3).tolist()}
     if family.endswith("resynthesis"):
         return _resynthesised(picture, span, region, rng)
-    if family in FROM_OTHERS:
-        if other is None:
-            raise ValueError(f"{family} needs another person's picture")
-        donor_steps = _consecutive(picture, span, other, rng)
-        return _swapped(picture, span, region, other, donor_steps, rng)
-    if family in ("mouth-swap-self", "freeze"):
+    if family not in ("mouth-swap-self", "freeze", *FROM_OTHERS):
+        raise ValueError(f"unknown picture family: {family}")
+    if family in FROM_OTHERS and other is None:
+        raise ValueError(f"{family} needs another person's picture")
+    donor = other or picture
+    if moment is not None:
+        donor_steps = moment + np.arange(span[1] - span[0])
+    elif family in FROM_OTHERS:
+        donor_steps = _consecutive(picture, span, donor, rng)
+    else:
         choose = _held if family == "freeze" else _elsewhere
         donor_steps = choose(len(picture.frames), span, rng)
-        return _swapped(picture, span, region, picture, donor_steps, rng)
-    raise ValueError(f"unknown picture family: {family}")
+    return _swapped(picture, span, region, donor, donor_steps, rng)
 
 
 def _blend(

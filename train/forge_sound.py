@@ -58,13 +58,15 @@ def forge_sound(
     other: np.ndarray | None = None,
     held_out_voices: bool = False,
     vocoder: str | None = None,
+    moment: int | None = None,
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """A copy of `audio (S,) float32` with the samples `[start, end)` forged, and how it was done.
 
     `other` is foreign speech, needed by `other-speaker` and used by `other-utterance` as another
-    recording of the same person; `vocoder`, the file of a neural one, is for `copy-synthesis`. The
-    family `null` splices the clip into itself, half a sample later, `recoded` after another codec:
-    it stays authentic.
+    recording of the same person, and `moment` the sample at which either is heard (default: drawn
+    by `draw_moment`); `vocoder`, the file of a neural one, is for `copy-synthesis`. The family
+    `null` splices the clip into itself, half a sample later, `recoded` after another codec: it
+    stays authentic.
     """
     start, end = span
     own = audio[start:end].astype(np.float64)
@@ -81,7 +83,7 @@ def forge_sound(
     if family in ("other-utterance", "other-speaker"):
         if other is None and family == "other-speaker":
             raise ValueError("other-speaker needs another person's speech")
-        donor = _utterance(audio, span, other, rng)
+        donor = _utterance(audio, span, other, rng, moment)
         match_spectrum = 0.5 if family == "other-speaker" else 0.0
     elif family in ENGINES:
         donor, how = spoken(end - start, family, rng, held_out_voices)
@@ -196,18 +198,35 @@ def _equalised(donor: np.ndarray, target: np.ndarray, strength: float) -> np.nda
 
 
 def _utterance(
-    audio: np.ndarray, span: tuple[int, int], other: np.ndarray | None, rng: np.random.Generator
+    audio: np.ndarray,
+    span: tuple[int, int],
+    other: np.ndarray | None,
+    rng: np.random.Generator,
+    moment: int | None = None,
 ) -> np.ndarray:
-    """As much speech of another moment: of `other` where given, else of the clip outside the span.
+    """As much speech of another moment, of `other` where given, else of the clip itself."""
+    length = span[1] - span[0]
+    source = _repeated(audio if other is None else other, length)
+    begin = draw_moment(audio, span, other, rng) if moment is None else moment
+    return source[begin : begin + length].astype(np.float64)
+
+
+def draw_moment(
+    audio: np.ndarray,
+    span: tuple[int, int],
+    other: np.ndarray | None,
+    rng: np.random.Generator,
+    grid: int = HOP_SAMPLES,
+) -> int:
+    """The sample, one in `grid`, at which to begin with as much other speech as the span is long:
+    in `other` where given, else in the clip outside the span.
 
     Among a few random moments the one wins that has its pauses where the replaced one has them.
     """
     start, end = span
     length = end - start
-    source = audio if other is None else other
-    if len(source) < length:
-        source = np.tile(source, length // max(1, len(source)) + 1)
-    starts = np.arange(0, len(source) - length + 1, HOP_SAMPLES)
+    source = _repeated(audio if other is None else other, length)
+    starts = np.arange(0, len(source) - length + 1, grid)
     if other is None:
         distance = np.abs(starts - start)
         starts = starts[distance >= min(length, distance.max())]
@@ -215,8 +234,11 @@ def _utterance(
     present = is_loud(source)
     tried = rng.choice(starts, min(24, len(starts)), replace=False)
     moments = [(_unlike(present[s // HOP_SAMPLES :], wanted, length), int(s)) for s in tried]
-    begin = min(moments)[1]
-    return source[begin : begin + length].astype(np.float64)
+    return min(moments)[1]
+
+
+def _repeated(audio: np.ndarray, length: int) -> np.ndarray:
+    return np.tile(audio, -(-length // max(1, len(audio)))) if len(audio) < length else audio
 
 
 def _unlike(present: np.ndarray, wanted: np.ndarray, length: int) -> float:

@@ -1,6 +1,7 @@
 """Partial forgeries: changed inside their spans and nowhere else, and a corpus that says so."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,9 +9,19 @@ import pytest
 from deeploc.annotations import read_annotations
 from deeploc.faces.detector import FaceDetector
 from deeploc.media import open_clip, write_clip
-from train import examples, forge, forge_picture, forge_sound, forge_speech, forge_tool, forge_tts
+from train import (
+    examples,
+    forge,
+    forge_chunk,
+    forge_picture,
+    forge_sound,
+    forge_speech,
+    forge_tool,
+    forge_tts,
+)
 from train.forge_chunk import draw_spans
 from train.forge_face import Picture, Region, follow_landmarks, region_alpha
+from train.forge_plan import Plan
 
 SIZE = (144, 192)
 SECONDS = 2.8
@@ -254,3 +265,35 @@ def test_a_manifest_chooses_authentic_clips_with_sound(folder, tmp_path):
     )
     assert forge.list_clips(folder, manifest) == [((folder / "ann.mp4").resolve(), "Ann")]
     assert [name for _, name in forge.list_clips(folder, None)] == ["ann", "bea", "cyd"]
+
+
+@pytest.mark.parametrize("dub", forge_chunk.DUBS)
+def test_lips_follow_the_new_sound(dub, folder, tmp_path, monkeypatch):
+    """Where picture and sound are dubbed together, both are of the same moment of one donor."""
+    monkeypatch.setattr(forge_chunk, "DUBS", (dub,))
+    monkeypatch.setattr(forge_chunk, "DUBBED_SHARE", 1.0)
+    monkeypatch.setattr(forge_picture, "CODED_SHARE", 0.0)
+    clips = forge.list_clips(folder, None)
+    chunks = [replace(chunk, split="train") for chunk in forge.cut_chunks(clips, 0, 7.0, 8)]
+    plan = Plan(tuple(chunks), str(tmp_path), 0, ())
+    talk = forge_chunk.load_talk(chunks[0], 0)
+    rng = np.random.default_rng(5)
+    frames, audio, made = forge_chunk.forge_talk(
+        plan, chunks[0], talk, "both", ("visual", "audio"), rng
+    )
+    assert (made["visual"]["family"], made["audio"]["family"]) == dub
+    assert made["visual"]["spans"] == made["audio"]["spans"]
+    lips, voice = (made[stream]["params"][0]["donor_start"] for stream in ("visual", "audio"))
+    start, end = made["audio"]["spans"][0]
+    assert lips == voice
+    heard = [
+        np.corrcoef(
+            audio[640 * start : 640 * end],
+            forge_chunk.load_talk(chunk, 0).audio[640 * voice : 640 * (voice + end - start)],
+        )[0, 1]
+        for chunk in chunks
+    ]
+    donor = int(np.argmax(heard))
+    assert heard[donor] > 0.4 and (donor == 0) == (dub[0] == "mouth-swap-self")
+    changed = np.abs(frames.astype(float) - talk.picture.frames).mean((1, 2, 3)) > 0
+    assert changed[start:end].all() and not changed[:start].any()
