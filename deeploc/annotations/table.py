@@ -7,6 +7,7 @@ with a stream only. The columns `split` and `identity` may be there too, and wha
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -69,9 +70,14 @@ def write_intervals(annotation: Annotation, path: Path) -> None:
 
 def _table(path: Path) -> pd.DataFrame:
     try:
-        table = pd.read_csv(
-            path, dtype=str, keep_default_na=False, index_col=False, encoding="utf-8-sig"
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(
+                path, dtype=str, keep_default_na=False, index_col=False, encoding="utf-8-sig"
+            )
+    except pd.errors.ParserWarning as warning:
+        problem = "some rows have more cells than the first one has names"
+        raise BadAnnotations(f"{path.name} is no table: {problem}.") from warning
     except ValueError as error:  # the base of pandas' parser errors
         raise BadAnnotations(f"{path.name} is no table: {str(error).strip()}.") from error
     absent = [column for column in CSV_COLUMNS if column not in table.columns]

@@ -191,6 +191,7 @@ def test_bad_csv_spans_are_refused_by_row(tmp_path, cells):
         ("", "no known format"),
         ("hello\nthis is prose\n", "no known format"),
         ("file,start_s,end_s,stream\na.mp4,1,2\na.mp4,1,2,audio,5,6\n", "no table"),
+        ("file,start_s,end_s,stream\na.mp4,1,2,audio,5\n", "more cells than the first"),
         ("file,start_s,end_s,stream\na.mp4,1,2,video\n", "row 2: stream is 'video'"),
         ("file,start_s,end_s,stream\na.mp4,1,2,\n", "row 2: a span without a stream"),
         ("file,start_s,end_s,stream\n,1,2,audio\n", "row 2: the file cell is empty"),
