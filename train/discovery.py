@@ -234,7 +234,7 @@ def fdn_loss(
 def add_loss_arguments(parser: argparse.ArgumentParser) -> None:
     """What may be looked at, and the weight of every term of `fdn_loss`; 0 switches it off."""
     group = parser.add_argument_group("loss", "weights of its terms; 0 switches one off")
-    group.add_argument("--labels", choices=("clip", "streams", "frames"), default="streams")
+    group.add_argument("--labels", choices=("clip", "streams", "frames"), default="clip")
     group.add_argument(
         "--inputs",
         choices=("all", "content", "error"),
