@@ -34,7 +34,9 @@ def run(cache, tmp_path_factory):
         with pytest.raises(killed):
             pretrain_mae.main(pretraining)
     pretrain_mae.main(pretraining)
-    train_fdn.main([str(cache), str(folder), "--labels", "streams", "--epochs", "30", "--batch", "6"])
+    train_fdn.main(
+        [str(cache), str(folder), "--labels", "streams", "--epochs", "30", "--batch", "6"]
+    )
     evaluate.main([str(folder / "model"), str(cache)])
     return folder
 
