@@ -25,7 +25,7 @@ def discover(model: RTDeepLoc, evidence: Evidence) -> dict[Stream, FrameScores]:
         torch.from_numpy(array)[None].to(device)
         for array in (evidence.visual, evidence.audio, evidence.mel, seen, heard)
     )
-    scores = model.discover(*tensors).logits[0].sigmoid().cpu().numpy()
+    scores = model.discover(*tensors)[0].cpu().numpy()
     known = np.stack([seen, heard, seen | heard], axis=1)
     return _frame_scores("forgery", np.where(known, scores, np.nan).T)
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from deeploc.models.fdn import either
 from deeploc.models.mae import Patches, Reconstruction, face_energies, log_energy, sound_energies
 
 TOP_STEPS = 20
@@ -140,9 +141,7 @@ def mtlr_loss(logits: Tensor, seen: Tensor, heard: Tensor) -> Tensor:
     mean squared differences with stop-gradient on either side (`logits (B, T, 3)`).
     """
     scores = logits.sigmoid()
-    streams = torch.stack(
-        [scores[..., 0].masked_fill(~seen, 0), scores[..., 1].masked_fill(~heard, 0)]
-    ).amax(0)
+    streams = either(scores, seen, heard)
     fused, valid = scores[..., 2], seen | heard
     apart = (fused - streams.detach()).square() + (streams - fused.detach()).square()
     return (apart * valid).sum() / valid.sum().clamp(min=1)

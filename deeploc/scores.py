@@ -12,7 +12,7 @@ import numpy as np
 
 from deeploc.timeline import FrameGrid, Timeline
 
-Stream = Literal["visual", "audio", "fused"]
+Stream = Literal["visual", "audio", "fused"]  # fused: whichever of the two is forged
 STREAMS: tuple[Stream, ...] = ("visual", "audio", "fused")
 Kind = Literal["error", "forgery"]
 

@@ -2,7 +2,8 @@
 
 Trains every row of `ROWS` on the evidence of `RUN/mae` with several seeds, and measures them on one
 split of a cache (`--test-cache`: another one, real generators for instance) with one and the same
-post-processing and metrics. Writes `ablation.json`, `ablation.md` and a picture. Rows are given to
+post-processing and metrics; beside them stands what each value of the evidence tells alone
+(`values.py`). Writes `ablation.json`, `ablation.md` and a picture. Rows are given to
 `train.train_fdn` as they stand in `ROWS`; what this command doesn't know goes there too
 (`--epochs 10`). Nothing is chosen: no row, epoch or weight depends on a number of this table.
 Trained networks stay in `RUN/ablation`, so that a second start goes on where the first ended.
@@ -14,10 +15,9 @@ import argparse
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from safetensors.torch import load_file, save_file
 
 from deeploc.checkpoints import load_checkpoint
@@ -25,7 +25,6 @@ from deeploc.discover import discover, errors
 from deeploc.measure import Evidence
 from deeploc.models.fdn import FDN
 from deeploc.models.rt_deeploc import RTDeepLoc
-from deeploc.scores import FrameScores, Stream
 from train.baselines import CHANCE, ERROR, Method, chance
 from train.compare import Contender, compare
 from train.data import load_cache
@@ -33,8 +32,9 @@ from train.discovery import ClipSet
 from train.evidence import ByFile, measure_samples, set_statistics
 from train.pictures import write_ablation
 from train.tables import ablation_markdown
-from train.train_fdn import NOT_LEARNING, learn, parse
+from train.train_fdn import NOT_LEARNING, fdn_config, learn, parse
 from train.trials import draw, protocol
+from train.values import value_aucs
 
 RESULT, TABLES = "ablation.json", "ablation.md"
 SETTINGS = ("clip", "streams", "frames")
@@ -89,7 +89,7 @@ class Bench:
             partial = path.with_suffix(".part")
             save_file(self.model.fdn.state_dict(), partial)
             partial.rename(path)
-        self.model.fdn = FDN(replace(self.model.fdn.config, inputs=args.inputs)).eval()
+        self.model.fdn = FDN(fdn_config(self.model, args)).eval()
         self.model.fdn.load_state_dict(load_file(path))
         return self.model
 
@@ -133,21 +133,8 @@ def contenders(
             print(f"{setting}, {row.name}, seed {seed}", flush=True)
             model = shared.network(told)
             scores = {file: discover(model, item) for file, item in evidence.items()}
-            if setting == "clip" and not told.mtlr:
-                scores = {file: one_score(streams) for file, streams in scores.items()}
             methods.append(Method(scores))
         yield Contender(setting, row.name, flags, methods)
-
-
-def one_score(streams: Mapping[Stream, FrameScores]) -> dict[Stream, FrameScores]:
-    """The fused score in every stream: where no term of the loss reaches the heads of picture and
-    sound, the one score that was learnt answers for both."""
-    return {
-        stream: replace(
-            own, values=np.where(own.scored, streams["fused"].values, np.nan).astype(np.float32)
-        )
-        for stream, own in streams.items()
-    }
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -171,6 +158,7 @@ def main(arguments: list[str] | None = None) -> None:
             "reference": list(REFERENCE),
         },
         "rows": rows,
+        "values": value_aucs(samples, evidence),
     }
     plain = json.loads(json.dumps(result), parse_constant=lambda nan: None)
     out = args.out or args.run / "ablation" / cache.name

@@ -139,6 +139,15 @@ def ablation_markdown(result: dict) -> str:
     ]
     for stream in STREAMS:
         parts += [f"## {stream}", _ablation_table(result["rows"], stream)]
+    parts.append("## What each value of the evidence tells alone")
+    parts.append(
+        "Frame AUC inside forged clips of one value in one zone, less its median over the clip; "
+        "nothing is learnt. 50 tells nothing, below it the value is lower where the clip is forged."
+    )
+    for stream, values in result["values"].items():
+        zones = tuple(next(iter(values.values())))
+        body = [(name, *(_cell("", own[zone]) for zone in zones)) for name, own in values.items()]
+        parts.append(_table((stream, *zones), body))
     parts.append("## What each row was trained with")
     command = " ".join(["python -m train.train_fdn CACHE RUN", facts["training"]]).rstrip()
     parts.append(f"`{command}`, and:")

@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader
 
 from deeploc.checkpoints import load_checkpoint
 from deeploc.media import VIDEO_RATE_HZ
-from deeploc.models.fdn import FDN
+from deeploc.models.fdn import FDN, FDNConfig
 from deeploc.models.rt_deeploc import RTDeepLoc
 from train.calibrate import calibrate
 from train.data import Sample, load_cache
@@ -189,7 +189,7 @@ def learn(
     With `--pseudo` that is the first stage: its scores then teach another new one.
     """
     home = home or Home()
-    config = replace(model.fdn.config, inputs=args.inputs)
+    config = fdn_config(model, args)
     model.requires_grad_(False)
     torch.manual_seed(args.seed)
     model.fdn = FDN(config)
@@ -204,6 +204,13 @@ def learn(
         model.fdn = FDN(config)
         log = log + train(model, clips, held_out, args, teacher, home)
     return log
+
+
+def fdn_config(model: RTDeepLoc, args: argparse.Namespace) -> FDNConfig:
+    """What the discovery network that `args` train is like. From one bit a clip only MTLR teaches
+    the heads of picture and sound."""
+    one_head = args.labels == "clip" and not args.mtlr
+    return replace(model.fdn.config, inputs=args.inputs, one_head=one_head)
 
 
 def train(

@@ -8,7 +8,7 @@ import { LANES } from "./review.js";
 const GUIDE = [
     ["Reconstruction error", "how surprising face or sound is to a model that has only ever learned from authentic clips"],
     ["p95, p99", "authentic content stays below these lines 95 % and 99 % of the time; they are the same for every clip"],
-    ["Forgery score", "what the discovery network makes of it; above the threshold a stretch joins lane P"],
+    ["Forgery score", "what the discovery network makes of it, “both” the larger of the two; above the threshold a stretch joins lane P"],
     ["V, A, VA", "found in the picture, in the sound, or in both; hatched stretches could not be scored"],
 ];
 const number = (value, digits = 2) => (Number.isFinite(value) ? value.toFixed(digits) : "–");

@@ -28,7 +28,8 @@ class FDNConfig:
 
     `inputs`: which evidence is looked at, "all", "content" (the log-mel, and of the `values` of
     every zone the first `content`, which owe nothing to a reconstruction) or "error" (the others).
-    `mel_bins`: how many bins the listener hears.
+    `mel_bins`: how many bins the listener hears. `one_head`: nothing taught the heads of picture
+    and sound, so the third answers for them.
     """
 
     visual: int
@@ -40,12 +41,13 @@ class FDNConfig:
     values: int = 12
     content: int = 4
     mel_bins: int = 80
+    one_head: bool = False
 
 
 @dataclass(frozen=True)
 class Discovery:
-    """`logits (B, T, 3)` in the order visual, audio, fused; `embedding (B, T, W)` of the fused
-    stream, for the contrastive loss."""
+    """`logits (B, T, 3)` of the three heads, on the picture, the sound and both; `embedding
+    (B, T, W)` of both, for the contrastive loss."""
 
     logits: Tensor
     embedding: Tensor
@@ -87,6 +89,17 @@ class FDN(nn.Module):
             [self.visual_head(picture), self.audio_head(sound), self.fused_head(both)], dim=-1
         )
         return Discovery(logits, both)
+
+    def scores(self, logits: Tensor, seen: Tensor, heard: Tensor) -> Tensor:
+        """`(B, T, 3)` 0..1 in the order visual, audio, fused, of the heads' logits.
+
+        A step is forged if either stream is: the fused score is `either` of theirs. The head on
+        both is a teacher alone, by MIL and MTLR (on validation clips it ranked worse than they do).
+        """
+        scores = logits.sigmoid()
+        if self.config.one_head:
+            return scores[..., 2:].expand_as(scores)
+        return torch.cat([scores[..., :2], either(scores, seen, heard)[..., None]], dim=-1)
 
 
 def _used(evidence: int, config: FDNConfig) -> Tensor:
@@ -167,6 +180,13 @@ class _Block(nn.Module):
         """`h (B, W, T)`; `gate (B, 1, T)` keeps absent steps at zero: they reach nothing."""
         known = self.norm(h.transpose(1, 2)).transpose(1, 2) * gate
         return (h + self.dropout(self.mix(functional.gelu(self.spread(known))))) * gate
+
+
+def either(scores: Tensor, seen: Tensor, heard: Tensor) -> Tensor:
+    """`(B, T)` the larger of the picture's and the sound's `scores (B, T, 2 or more)`, of what is
+    seen and heard; 0 where neither is."""
+    known = torch.stack([seen, heard], dim=-1)
+    return scores[..., :2].masked_fill(~known, 0).amax(-1)
 
 
 def picture_input(evidence: Tensor, seen: Tensor) -> Tensor:

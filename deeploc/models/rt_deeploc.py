@@ -24,7 +24,6 @@ from deeploc.models.fdn import (
     FACE_ZONES,
     FDN,
     SOUND_ZONES,
-    Discovery,
     FDNConfig,
     mel_input,
     picture_input,
@@ -46,7 +45,7 @@ from deeploc.models.mae import (
 
 KINDS = ("content", "hidden", "cross")
 VALUES = len(KINDS) * len(BANDS)
-FORMAT = "deeploc-3"
+FORMAT = "deeploc-4"
 TINY = MAEConfig(crop=96, width=32, depth=1, heads=2, decoder_width=32, decoder_depth=1)
 
 
@@ -97,7 +96,7 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
     def calibrated(self, calibration: Calibration, name: str) -> RTDeepLoc:
         """The same weights under another calibration and name."""
         fdn = asdict(self.fdn.config)
-        fdn = {key: fdn[key] for key in ("width", "depth", "dropout", "inputs")}
+        fdn = {key: fdn[key] for key in ("width", "depth", "dropout", "inputs", "one_head")}
         model = RTDeepLoc(asdict(self.mae.config), fdn, asdict(calibration), name)
         model.load_state_dict(self.state_dict())
         return model.eval()
@@ -175,11 +174,12 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
 
     def discover(
         self, visual: Tensor, audio: Tensor, mel: Tensor, seen: Tensor, heard: Tensor
-    ) -> Discovery:
-        """Forgery logits of whole clips: evidence `(B, T, cells, 12)` and `(B, T, rows, 12)`, and
-        log-mel `(B, T, 4, M)`."""
+    ) -> Tensor:
+        """Forgery scores `(B, T, 3)` of whole clips (`FDN.scores`): evidence `(B, T, cells, 12)`
+        and `(B, T, rows, 12)`, and log-mel `(B, T, 4, M)`."""
         picture, sound = picture_input(visual, seen), sound_input(audio, heard)
-        return self.fdn(picture, sound, mel_input(mel, heard), seen, heard)
+        found = self.fdn(picture, sound, mel_input(mel, heard), seen, heard)
+        return self.fdn.scores(found.logits, seen, heard)
 
 
 def content(patches: Tensor, detail: Tensor, energies: Callable[[Tensor], Tensor]) -> Tensor:

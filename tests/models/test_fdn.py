@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -145,6 +147,16 @@ def test_mtlr_is_zero_when_the_fused_score_is_the_larger_stream_score():
     here = torch.ones(1, 10, dtype=torch.bool)
     assert mtlr_loss(logits, here, here) == 0
     assert mtlr_loss(logits, ~here, here) > 0.1
+
+
+def test_a_step_is_forged_if_either_stream_is(fdn):
+    logits = torch.tensor([[[2.0, -1, 9], [-3, 1, -9], [4, 1, 0]]])
+    seen, heard = (torch.tensor([flags]) for flags in ([True, True, False], [True, True, True]))
+    scores = fdn.scores(logits, seen, heard)
+    assert torch.equal(scores[..., :2], logits[..., :2].sigmoid())
+    assert torch.equal(scores[0, :, 2], torch.tensor([2.0, 1, 1]).sigmoid())
+    single = FDN(replace(fdn.config, one_head=True)).scores(logits, seen, heard)
+    assert torch.equal(single, logits[..., 2:].sigmoid().expand(1, 3, 3))
 
 
 def test_zones_are_means_over_parts_of_the_face():

@@ -115,13 +115,13 @@ def test_inputs_that_are_switched_off_change_nothing(clips, inputs):
     )
     mel = torch.randn(1, STEPS, 4, model.mae.config.mel_bins)
     here = torch.ones(1, STEPS, dtype=torch.bool)
-    before = model.discover(*evidence, mel, here, here).logits
+    before = model.discover(*evidence, mel, here, here)
     for part, read in ((slice(0, 4), inputs != "error"), (slice(4, VALUES), inputs != "content")):
         other = [item.clone() for item in evidence]
         for item in other:
             item[..., part] = torch.randn_like(item[..., part])
-        assert torch.equal(model.discover(*other, mel, here, here).logits, before) != read
-    unlike = model.discover(*evidence, torch.randn_like(mel), here, here).logits
+        assert torch.equal(model.discover(*other, mel, here, here), before) != read
+    unlike = model.discover(*evidence, torch.randn_like(mel), here, here)
     assert torch.equal(unlike, before) == (inputs == "error")
 
 
