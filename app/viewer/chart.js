@@ -102,12 +102,13 @@ export class Chart {
         }
     }
 
+    // "both" lies below the curve that it follows.
     traces(row, colour) {
-        return row.curves.map((curve) => ({
+        return row.curves.toReversed().map((curve) => ({
             ...windowed(curve.values, curve.rate_hz, this.scale.start, this.scale.end, this.scale.plot),
             mode: "lines",
             connectgaps: false,
-            line: { color: colour(curve.stream), width: curve.stream === "fused" ? 2 : 1.5, dash: row.curves.length > 1 ? DASHES[curve.stream] : "solid" },
+            line: { color: colour(curve.stream), width: curve.stream === "fused" ? 3.5 : 1.5, dash: row.curves.length > 1 ? DASHES[curve.stream] : "solid" },
         }));
     }
 
