@@ -4,6 +4,9 @@ import { empty, fromJson, noted, toJson } from "./annotation.js";
 
 const DEPTH = 500;
 
+// The steps behind each copy, for as long as the page is open: a clip that is shown again can be undone as before.
+const steps = new Map();
+
 export class Store {
     // storage: like localStorage, or null; about() -> {media, model, threshold}. Without media.sha256 nothing is kept.
     constructor(about, storage) {
@@ -56,7 +59,11 @@ export class Store {
         const { G, blind } = this.doc;
         try {
             if (this.pristine) this.storage.removeItem(this.key);
-            else this.storage.setItem(this.key, JSON.stringify({ annotation: toJson(this.doc, this.about()), drawn: G && toJson(this.doc, this.about(), "G"), blind }));
+            else {
+                const text = JSON.stringify({ annotation: toJson(this.doc, this.about()), drawn: G && toJson(this.doc, this.about(), "G"), blind });
+                this.storage.setItem(this.key, text);
+                steps.set(this.key, { text, doc: this.doc, past: this.past, future: this.future });
+            }
             this.kept = true;
         } catch {
             this.kept = false;  // storage is full or forbidden: the page says so
@@ -66,7 +73,14 @@ export class Store {
     // The copy of an earlier visit, or false. What can't be read is left alone.
     restore() {
         try {
-            const saved = JSON.parse(this.storage?.getItem(this.key ?? "") ?? "null");
+            const text = this.storage?.getItem(this.key ?? "") ?? "null";
+            const left = steps.get(this.key);
+            if (left?.text === text) {
+                Object.assign(this, { past: left.past, future: left.future });
+                this.begin(left.doc);
+                return true;
+            }
+            const saved = JSON.parse(text);
             if (!saved) return false;
             const G = saved.drawn && fromJson(saved.drawn).E;
             this.begin({ ...fromJson(saved.annotation), G, blind: saved.blind === true });

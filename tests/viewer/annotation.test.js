@@ -123,6 +123,27 @@ test("work is kept by the file's hash, restored, and gone when all is undone", (
     assert.equal(storage.kept.size, 0);
 });
 
+test("a clip that is shown again can be undone as before, unless another tab went on with it", () => {
+    const storage = new Memory();
+    const store = new Store(about(), storage);
+    store.apply("one", doc.create(store.doc, "E", drawn(1, 5)));
+    store.apply("two", doc.create(store.doc, "E", drawn(10, 15)));
+    store.undo();
+    const again = new Store(about(), storage);
+    assert.ok(again.restore());
+    again.redo();
+    assert.deepEqual(edges(again.doc), [[1, 5], [10, 15]]);
+    again.undo(); again.undo();
+    assert.ok(again.pristine && storage.kept.size === 0);
+    again.apply("three", doc.create(again.doc, "E", drawn(2, 3)));
+    const [[key, text]] = storage.kept;
+    again.apply("four", doc.create(again.doc, "E", drawn(7, 9)));
+    storage.kept.set(key, text);
+    const elsewhere = new Store(about(), storage);
+    assert.ok(elsewhere.restore());
+    assert.deepEqual([edges(elsewhere.doc), elsewhere.past], [[[2, 3]], []]);
+});
+
 test("no hash, no storage, a full one or nonsense in it: nothing breaks", () => {
     const full = { getItem: () => "{", setItem() { throw new Error("quota"); } };
     const store = new Store(about(), full);
