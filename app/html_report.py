@@ -55,7 +55,8 @@ def to_html(report: Report) -> str:
         "<h2>Not scored</h2>" + _unscored(report) if report.unscored else "",
         "<footer>Times are seconds from the first moment of the file; frames are those of the "
         "source, and the end frame is the first one after the interval. Reconstruction error means "
-        "calibrated, two-sided surprise; p50, p95 and p99 are those of authentic clips.</footer>",
+        "two-sided surprise against the rest of the clip; p50, p95 and p99 are those of authentic "
+        "clips.</footer>",
     ]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'

@@ -23,7 +23,13 @@ def discover(model: RTDeepLoc, evidence: Evidence) -> dict[Stream, FrameScores]:
     seen, heard = evidence.seen, evidence.heard
     tensors = (
         torch.from_numpy(array)[None].to(device)
-        for array in (evidence.visual, evidence.audio, evidence.mel, seen, heard)
+        for array in (
+            evidence.visual,
+            evidence.audio,
+            evidence.lines,
+            seen,
+            heard,
+        )
     )
     scores = model.discover(*tensors)[0].cpu().numpy()
     known = np.stack([seen, heard, seen | heard], axis=1)
@@ -31,7 +37,7 @@ def discover(model: RTDeepLoc, evidence: Evidence) -> dict[Stream, FrameScores]:
 
 
 def errors(evidence: Evidence) -> dict[Stream, FrameScores]:
-    """Calibrated surprise of every step by stream: the shown reconstruction error."""
+    """The shown reconstruction error of every step by stream (`deeploc.measure.clip_error`)."""
     curves = (evidence.visual_error, evidence.audio_error, fused_error(evidence))
     return _frame_scores("error", np.stack(curves))
 

@@ -40,7 +40,7 @@ from deeploc.report import (
     Unscored,
 )
 from deeploc.scores import FrameScores, Stream
-from deeploc.sound import MEL_BINS, heard_steps, log_mel, peaks
+from deeploc.sound import MEL_BINS, heard_steps, log_mel, peaks, vocoder_lines
 
 STAGES = ("decode", "faces", "reconstruct", "discover")
 MIN_SEEN_SHARE = 0.5
@@ -116,7 +116,9 @@ class Localizer:
         """Does a first clip's work on nothing, so that no visitor waits for what happens once."""
         size, steps = self.model.mae.config.crop, self.model.mae.config.window
         heard, blank = np.ones(steps, bool), np.zeros((size, size, 3), np.uint8)
-        measure(self.model, [blank] * steps, log_mel(np.zeros(0, np.float32), steps), heard)
+        silence = np.zeros(0, np.float32)
+        mel, lines = log_mel(silence, steps), vocoder_lines(silence, steps)
+        measure(self.model, [blank] * steps, mel, lines, heard)
         self.detector([np.zeros((225, 400, 3), np.uint8)])
 
     def _measure(
@@ -129,9 +131,10 @@ class Localizer:
     ) -> tuple[Evidence, np.ndarray]:
         """The evidence of a face and the sound, and the log-mel."""
         audio = clip.audio if clip.audio is not None else np.zeros(0, np.float32)
-        mel = log_mel(audio, clip.grid.n_frames)
+        n_frames, heard = clip.grid.n_frames, heard_steps(clip)
+        mel, lines = log_mel(audio, n_frames), vocoder_lines(audio, n_frames)
         crops = crop_faces(clip, crop_squares(track), self.model.mae.config.crop)
-        return measure(self.model, crops, mel, heard_steps(clip), progress, views, preview), mel
+        return measure(self.model, crops, mel, lines, heard, progress, views, preview), mel
 
     def _glimpse(self, clip: Clip, preview: Preview, progress: Callable[[int, int], None]) -> None:
         """Shows the curve of the first seconds before the faces of the whole clip are looked for.

@@ -13,12 +13,16 @@ import numpy as np
 import torch
 
 from deeploc.inspection import Inspection
+from deeploc.models.fdn import FACE_ZONES, SOUND_ZONES
 from deeploc.models.mae import BANDS, Composite
 from deeploc.models.rt_deeploc import VALUES, RTDeepLoc
 from deeploc.windows import OverlapAdd, Window, cut_windows
 
 STRIDE = 8
 BATCH = 16
+TRACES = [
+    kind * len(BANDS) + BANDS.index(band) for kind in (1, 2) for band in ("fine", "detail")
+]  # of the evidence, hidden and cross-modal
 
 
 @dataclass(frozen=True)
@@ -26,12 +30,12 @@ class Evidence:
     """Standardised evidence of a clip, NaN where it could not be measured.
 
     `visual (T, cells, 12)`, `audio (T, rows, 12)` float32; the 12 values are those of `RTDeepLoc`.
-    `mel (T, 4, M) float32`: the log-mel itself, which the discovery network hears too.
+    `lines (T, 6) float32`: the lines of vocoders, which the discovery network is shown too.
     """
 
     visual: np.ndarray
     audio: np.ndarray
-    mel: np.ndarray
+    lines: np.ndarray
 
     @property
     def seen(self) -> np.ndarray:
@@ -55,19 +59,35 @@ class Evidence:
 
     @property
     def visual_error(self) -> np.ndarray:
-        """`(T,)` two-sided surprise of the picture: the shown reconstruction error."""
-        return self.face_error.mean(axis=1)
+        """`(T,)` the shown reconstruction error of the picture, see `clip_error`."""
+        return clip_error(self.visual, FACE_ZONES)
 
     @property
     def audio_error(self) -> np.ndarray:
-        """`(T,)` two-sided surprise of the sound."""
-        return self.sound_error.mean(axis=1)
+        """`(T,)` the same of the sound."""
+        return clip_error(self.audio, SOUND_ZONES)
 
 
 def surprise(evidence: np.ndarray) -> np.ndarray:
     """Evidence `(..., 12)` -> `(...)`: root mean square of the surprises in it."""
     surprises = evidence[..., len(BANDS) :]
     return np.sqrt(np.square(surprises).mean(axis=-1))
+
+
+def clip_error(evidence: np.ndarray, zones: torch.Tensor) -> np.ndarray:
+    """Evidence `(T, cells, 12)`, means over `zones (Z, cells)` -> `(T,)`: how far a step's surprise
+    is, either way, from what is usual in its own clip.
+
+    Root mean square, over zones, of the surprise in the two finest bands (`TRACES`), less its
+    median over the clip. Forged content is often smoother than it should be, evenly over the face:
+    single cells, coarse bands and what a camera does to the whole clip would drown that (on real
+    generators the bare mean of all surprises was at chance).
+    """
+    if np.isnan(evidence).all():
+        return evidence[:, 0, 0]
+    own = np.einsum("zc,tcv->tzv", zones.numpy(), evidence[..., TRACES])
+    own = own - np.nanmedian(own, axis=0)
+    return np.sqrt(np.square(own).mean(axis=(1, 2)))
 
 
 def fused_error(evidence: Evidence) -> np.ndarray:
@@ -80,14 +100,17 @@ def measure(
     model: RTDeepLoc,
     faces: Iterable[np.ndarray | None],
     mel: np.ndarray,
+    lines: np.ndarray,
     heard: np.ndarray,
     progress: Callable[[int, int], None] = lambda done, total: None,
     inspection: Inspection | None = None,
     preview: Callable[[int, int, dict[str, np.ndarray]], None] | None = None,
 ) -> Evidence:
-    """Measure a clip of T steps: `faces` streams T crops or None; `mel (4T, 90)` as `log_mel` gives
-    it; `heard (T,) bool`. An `inspection` is given what the MAE rebuilt.
-    `preview(start, T, errors)` is given the errors by stream of the steps that are finished.
+    """Measure a clip of T steps: `faces` streams T crops or None; `mel (4T, 90)` and `lines (T, 6)`
+    as `log_mel` and `vocoder_lines` give them; `heard (T,) bool`. An `inspection` is given what the
+    MAE rebuilt.
+    `preview(start, T, errors)` is given the errors by stream of the steps that are finished, each
+    against these steps alone.
 
     Each step is seen by two windows that overlap by half; memory is bounded by one batch of
     windows. `progress(done, total)` counts steps. On CUDA it runs in bfloat16.
@@ -119,14 +142,16 @@ def measure(
             inspection.write(surprise(visual.mean(inspection.written, batch[-1].start + 1)))
         if preview:
             end = batch[-1].start + 1
-            errors = {"visual": visual.mean(finished, end), "audio": audio.mean(finished, end)}
-            preview(finished, n_frames, {key: surprise(one).mean(1) for key, one in errors.items()})
+            errors = {
+                "visual": clip_error(visual.mean(finished, end), FACE_ZONES),
+                "audio": clip_error(audio.mean(finished, end), SOUND_ZONES),
+            }
+            preview(finished, n_frames, errors)
             finished = end
         progress(batch[-1].start + config.window, n_frames)
     if inspection:
         inspection.write(surprise(visual.mean(inspection.written)))
-    bins = config.mel_bins
-    return Evidence(visual.mean(), audio.mean(), mel[:, :bins].reshape(n_frames, -1, bins))
+    return Evidence(visual.mean(), audio.mean(), lines)
 
 
 def _batches(windows: Iterator[Window]) -> Iterator[list[Window]]:

@@ -21,8 +21,8 @@ Kind = Literal["error", "forgery"]
 class FrameScores:
     """One value a step: `values (T,) float32`, NaN where the step could not be scored.
 
-    `kind` is `"error"` (calibrated two-sided surprise of the MAE: 0 = as expected of authentic
-    content, unbounded above) or `"forgery"` (score of the forgery discovery network, 0..1).
+    `kind` is `"error"` (two-sided surprise of the MAE, against the rest of the clip: 0 = as usual
+    there, unbounded above) or `"forgery"` (score of the forgery discovery network, 0..1).
     """
 
     grid: FrameGrid

@@ -19,6 +19,7 @@ from deeploc.discover import discover, errors
 from deeploc.measure import Evidence
 from deeploc.models.rt_deeploc import RTDeepLoc
 from deeploc.scores import FrameScores, Stream
+from train.evidence import Scale
 
 CHECKPOINT, ERROR, CHANCE = "checkpoint", "reconstruction error alone", "chance"
 Scores = Mapping[str, Mapping[Stream, FrameScores]]
@@ -35,7 +36,8 @@ class Method:
 def all_methods(
     model: RTDeepLoc, evidence: Mapping[str, Evidence], beside: Mapping[str, Path]
 ) -> dict[str, Method]:
-    """Methods by name. `evidence` by file; `beside`: checkpoint folders by name.
+    """Methods by name. `evidence` by file, standardised by `model`; `beside`: checkpoint folders by
+    name, each of which sees it by its own statistics.
 
     Raises `ValueError` for one of `beside` that stands on another autoencoder.
     """
@@ -49,7 +51,12 @@ def all_methods(
         other, _ = load_checkpoint(folder)
         if not _same_autoencoder(model, other):
             raise ValueError(f"{folder} stands on another autoencoder: evaluate it by itself")
-        methods[name] = Method(_found(other, evidence), other.calibration.thresholds)
+        own, theirs = Scale.of(model), Scale.of(other)
+        scores = {
+            file: discover(other, theirs.standardised(own.raw(item)))
+            for file, item in evidence.items()
+        }
+        methods[name] = Method(scores, other.calibration.thresholds)
     return methods
 
 
@@ -73,7 +80,7 @@ def _found(model: RTDeepLoc, evidence: Mapping[str, Evidence]) -> Scores:
 
 def _same_autoencoder(model: RTDeepLoc, other: RTDeepLoc) -> bool:
     one, two = (
-        {key: value for key, value in each.state_dict().items() if not key.startswith("fdn.")}
+        {key: value for key, value in each.state_dict().items() if key.startswith("mae.")}
         for each in (model, other)
     )
     return one.keys() == two.keys() and all(

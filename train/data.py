@@ -33,12 +33,13 @@ class ClipTensors:
     """What the model needs of one clip of T steps.
 
     `faces (T, H, W, 3) uint8` (zeros where unseen; of speech without a picture, no pixels), `mel
-    (4T, 90) float32` as `log_mel` gives it; `seen`, `heard` are `(T,) bool`. On disk faces are
-    coded losslessly; bare pixels are read too.
+    (4T, 90)` and `lines (T, 6) float32` as `log_mel` and `vocoder_lines` give them; `seen`, `heard`
+    are `(T,) bool`. On disk faces are coded losslessly.
     """
 
     faces: np.ndarray | CodedFaces
     mel: np.ndarray
+    lines: np.ndarray
     seen: np.ndarray
     heard: np.ndarray
 
@@ -48,6 +49,7 @@ class ClipTensors:
         np.savez(
             partial,
             mel=self.mel.astype(np.float16),
+            lines=self.lines.astype(np.float16),
             seen=self.seen,
             heard=self.heard,
             allow_pickle=False,
@@ -59,11 +61,14 @@ class ClipTensors:
     def load(cls, path: Path) -> ClipTensors:
         """The faces stay on disk: of them, only what is looked at is read."""
         with np.load(path) as stored:
-            mel = stored["mel"].astype(np.float32)
-            if "faces" in stored:
-                return cls(_on_disk(path, "faces"), mel, stored["seen"], stored["heard"])
-            faces = CodedFaces(_on_disk(path, "faces_webp"), stored["faces_ends"])
-            return cls(faces, mel, stored["seen"], stored["heard"])
+            if "lines" not in stored:
+                raise ValueError(f"{path} is of an earlier version: run train.extract anew.")
+            if "faces_webp" in stored:
+                faces = CodedFaces(_on_disk(path, "faces_webp"), stored["faces_ends"])
+            else:  # speech without a picture
+                faces = stored["faces"]
+            sound = (stored[name].astype(np.float32) for name in ("mel", "lines"))
+            return cls(faces, *sound, stored["seen"], stored["heard"])
 
     @staticmethod
     def load_mel(path: Path) -> np.ndarray:
@@ -120,13 +125,7 @@ def _on_disk(path: Path, name: str) -> np.ndarray:
 
 
 def cached_path(folder: Path, file: str) -> Path:
-    """Where `folder` keeps what was made of a clip: in one of 4096 folders, by the name's hash.
-
-    Folders of before, which mirror the dataset's, are read and continued as they are.
-    """
-    plain = folder / f"{file}.npz"
-    if plain.exists():
-        return plain
+    """Where `folder` keeps what was made of a clip: in one of 4096 folders, by the name's hash."""
     return folder / hashlib.sha256(file.encode()).hexdigest()[:3] / f"{file}.npz"
 
 

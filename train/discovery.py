@@ -29,7 +29,7 @@ from deeploc.losses import (
 from deeploc.measure import Evidence, fused_error
 from deeploc.media import VIDEO_RATE_HZ
 from deeploc.metrics import step_labels
-from deeploc.models.fdn import FDN, Discovery, mel_input, picture_input, sound_input
+from deeploc.models.fdn import FDN, Discovery, lines_input, picture_input, sound_input
 from deeploc.models.rt_deeploc import RTDeepLoc
 from deeploc.rival_losses import deviation_loss, hard_snippet_loss, p2s_loss
 from deeploc.scores import STREAMS
@@ -38,7 +38,7 @@ from train.data import Sample
 
 WEIGHTS = (
     ("mil", 1.0, "multiple-instance learning from clip labels"),
-    ("streams", 0.5, "the same from stream labels, but with --labels clip"),
+    ("streams", 0.5, "the same of picture and sound, each alone"),
     ("frames", 10.0, "forged steps, with --labels frames only"),
     ("aicl", 0.1, "asymmetric intra-video contrast"),
     ("mtlr", 0.5, "agreement of the three heads"),
@@ -54,14 +54,14 @@ WEIGHTS = (
 class Clips:
     """Clips as padded tensors: evidence, what is known of it, and truth of clips and steps.
 
-    `visual (B, T, 2 Dv)`, `audio (B, T, 2 Da)`, `mel (B, T, 4, M)`: `picture_input`, `sound_input`
-    and `mel_input`; `error (B, T)`; `seen`, `heard (B, T) bool`; `labels (B, 3)` and
+    `visual (B, T, 2 Dv)`, `audio (B, T, 2 Da)`, `lines (B, T, R)`: `picture_input`, `sound_input`
+    and `lines_input`; `error (B, T)`; `seen`, `heard (B, T) bool`; `labels (B, 3)` and
     `steps (B, T, 3)` in the order visual, audio, fused, 1 = forged.
     """
 
     visual: Tensor
     audio: Tensor
-    mel: Tensor
+    lines: Tensor
     error: Tensor
     seen: Tensor
     heard: Tensor
@@ -80,7 +80,7 @@ class Clips:
         return Clips(**(parts | {"labels": self.labels}))
 
     def discovered(self, fdn: FDN) -> Discovery:
-        return fdn(self.visual, self.audio, self.mel, self.seen, self.heard)
+        return fdn(self.visual, self.audio, self.lines, self.seen, self.heard)
 
     @property
     def nbytes(self) -> int:
@@ -103,7 +103,7 @@ def prepared(sample: Sample, evidence: Evidence) -> Clips:
     return Clips(
         picture_input(torch.from_numpy(evidence.visual)[None], seen),
         sound_input(torch.from_numpy(evidence.audio)[None], heard),
-        mel_input(torch.from_numpy(evidence.mel)[None], heard),
+        lines_input(torch.from_numpy(evidence.lines)[None], heard),
         torch.from_numpy(np.nan_to_num(fused_error(evidence)))[None],
         seen,
         heard,
@@ -196,7 +196,8 @@ def fdn_loss(
     """The weighted terms of the loss by name; their sum is what is minimised.
 
     Terms are those of `add_loss_arguments`; one of weight 0 is not there. Only `--labels frames`
-    reads `clips.steps`. Pseudo-labels are those of `teacher`, the first stage.
+    reads `clips.steps`. With `--labels clip` a stream's label is known of clips that have no other
+    stream: it is the clip's. Pseudo-labels are those of `teacher`, the first stage.
     """
     found = clips.discovered(model.fdn)
     valid = known_steps(clips)
@@ -220,11 +221,13 @@ def fdn_loss(
     if args.labels == "frames":
         truth = clips.steps.masked_fill(~valid, torch.nan)
         losses["frames"] = lambda: step_loss(found.logits, truth)
-    if args.labels != "clip":
-        losses["streams"] = lambda: sum(
-            (mil_loss(found.logits[..., i], valid[..., i], clips.labels[:, i]) for i in (0, 1)),
-            logits.new_zeros(()),
-        )
+    told = valid[..., :2]
+    if args.labels == "clip":
+        told = told & (~told.any(1)).flip(-1)[:, None]
+    losses["streams"] = lambda: sum(
+        (mil_loss(found.logits[..., i], told[..., i], clips.labels[:, i]) for i in (0, 1)),
+        logits.new_zeros(()),
+    )
     if teacher:
         losses["pseudo"] = lambda: step_loss(found.logits, teacher.labels(clips))
     weights = {name: getattr(args, name) for name in losses}

@@ -29,7 +29,7 @@ from train.data import Sample, cached_path
 from train.ranks import Ranks, alone
 
 MIN_SPREAD = 0.05
-KEPT = ("visual", "audio", "mel")
+KEPT = ("visual", "audio", "lines")
 
 _models: dict[Path, RTDeepLoc] = {}
 
@@ -48,11 +48,19 @@ class Scale:
         buffers = (model.face_mean, model.face_std, model.sound_mean, model.sound_std)
         return cls(*(buffer.cpu().numpy() for buffer in buffers))
 
+    def raw(self, standardised: Evidence) -> Evidence:
+        """What `standardised` made this of."""
+        return Evidence(
+            standardised.visual * self.face_std + self.face_mean,
+            standardised.audio * self.sound_std + self.sound_mean,
+            standardised.lines,
+        )
+
     def standardised(self, raw: Evidence) -> Evidence:
         return Evidence(
             (raw.visual - self.face_mean) / self.face_std,
             (raw.audio - self.sound_mean) / self.sound_std,
-            raw.mel,
+            raw.lines,
         )
 
 
@@ -155,7 +163,7 @@ def _measure(sample: Sample, checkpoint: Path, folder: Path, device: torch.devic
     if folder not in _models:
         _models[folder] = unscaled(load_checkpoint(checkpoint)[0]).to(device)
     clip = sample.tensors
-    found = measure(_models[folder], clip.stream(), clip.mel, clip.heard)
+    found = measure(_models[folder], clip.stream(), clip.mel, clip.lines, clip.heard)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial_path = path.with_name(path.name + ".part.npz")
     np.savez(partial_path, **{name: getattr(found, name).astype(np.float16) for name in KEPT})

@@ -40,7 +40,7 @@ from deeploc.faces.detector import FaceDetector
 from deeploc.faces.tracker import track_faces
 from deeploc.media import VIDEO_RATE_HZ, open_clip
 from deeploc.models.mae import MAEConfig
-from deeploc.sound import heard_steps, log_mel
+from deeploc.sound import heard_steps, log_mel, vocoder_lines
 from train.data import METADATA, SPEECH_SUFFIXES, ClipTensors, cached_path
 from train.forge import split_identities
 from train.forge_chunk import STEP_SAMPLES, heard
@@ -58,7 +58,8 @@ def extract_clip(path: Path, detector: FaceDetector, size: int) -> ClipTensors:
     blank = np.zeros((size, size, 3), np.uint8)
     faces = np.stack([blank if crop is None else crop for crop in crops])
     audio = clip.audio if clip.audio is not None else np.zeros(0, np.float32)
-    return ClipTensors(faces, log_mel(audio, len(crops)), seen, heard_steps(clip))
+    sound = log_mel(audio, len(crops)), vocoder_lines(audio, len(crops))
+    return ClipTensors(faces, *sound, seen, heard_steps(clip))
 
 
 def extract_speech(path: Path) -> ClipTensors:
@@ -69,7 +70,8 @@ def extract_speech(path: Path) -> ClipTensors:
         raise DeepLocError("it holds no sound")
     nothing = np.zeros((n_frames, 0, 0, 3), np.uint8)
     everywhere = np.ones(n_frames, bool)
-    return ClipTensors(nothing, log_mel(audio, n_frames), ~everywhere, everywhere)
+    sound = log_mel(audio, n_frames), vocoder_lines(audio, n_frames)
+    return ClipTensors(nothing, *sound, ~everywhere, everywhere)
 
 
 def with_splits(annotations: list[ClipAnnotation]) -> list[ClipAnnotation]:

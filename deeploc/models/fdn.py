@@ -3,33 +3,29 @@
 It sees the whole clip and only ever relative to itself: a partial forgery is an outlier among the
 clip's own steps. Cells of the face are averaged over a few zones first, and rows of the mel over
 three bands: who learns from few people would else learn these people. Vocoders leave traces too
-fine for such means, so it also hears the log-mel itself, through a small convolutional listener. It
-knows nothing about pixels, seconds or how the evidence was measured.
+fine for any mel, so it is shown their lines, too (`deeploc.sound.vocoder_lines`). It knows nothing
+about pixels, seconds or how the evidence was measured.
 
-Shapes: B clips, T steps (25 Hz), L cells or rows, V evidence values each, D values a step, M bins
-of mel, 4 rows of them a step.
+Shapes: B clips, T steps (25 Hz), L cells or rows, V evidence values each, D values a step, R frame
+rates of vocoders.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-MEL_SPREAD = 2.0  # of log-mel around its mean, in speech
 
 
 @dataclass(frozen=True)
 class FDNConfig:
     """`visual`, `audio`: evidence values a step; `depth` blocks with dilations 1, 2, 4...
 
-    `inputs`: which evidence is looked at, "all", "content" (the log-mel, and of the `values` of
-    every zone the first `content`, which owe nothing to a reconstruction) or "error" (the others).
-    `mel_bins`: how many bins the listener hears. `one_head`: nothing taught the heads of picture
-    and sound, so the third answers for them.
+    `inputs`: which evidence is looked at, "all", "content" (the lines, and of the `values` of every
+    zone the first `content`, which owe nothing to a reconstruction) or "error" (the others).
+    `one_head`: nothing taught the heads of picture and sound, so the third answers for them.
     """
 
     visual: int
@@ -40,7 +36,6 @@ class FDNConfig:
     inputs: str = "all"
     values: int = 12
     content: int = 4
-    mel_bins: int = 80
     one_head: bool = False
 
 
@@ -63,8 +58,8 @@ class FDN(nn.Module):
         super().__init__()
         self.config = config
         self.visual = _Stream(2 * config.visual, config)
-        self.listener = Listener(config.mel_bins, config.width)
-        self.audio = _Stream(2 * (config.audio + config.width), config)
+        self.line_filter = LineFilter()
+        self.audio = _Stream(2 * config.audio + len(LineFilter.SPREADS), config)
         self.fused = _Stream(2 * config.width, config)
         self.register_buffer("used_visual", _used(config.visual, config), persistent=False)
         self.register_buffer("used_audio", _used(config.audio, config), persistent=False)
@@ -73,17 +68,16 @@ class FDN(nn.Module):
         self.fused_head = nn.Linear(config.width, 1)
 
     def forward(
-        self, visual: Tensor, audio: Tensor, mel: Tensor, seen: Tensor, heard: Tensor
+        self, visual: Tensor, audio: Tensor, lines: Tensor, seen: Tensor, heard: Tensor
     ) -> Discovery:
-        """`visual (B, T, 2 Dv)`, `audio (B, T, 2 Da)`, `mel (B, T, 4, M)`: `picture_input`,
-        `sound_input` and `mel_input`; `seen`, `heard (B, T) bool`. Logits of unseen or unheard
+        """`visual (B, T, 2 Dv)`, `audio (B, T, 2 Da)`, `lines (B, T, R)`: `picture_input`,
+        `sound_input` and `lines_input`; `seen`, `heard (B, T) bool`. Logits of unseen or unheard
         steps mean nothing."""
         picture = self.visual(visual * self.used_visual, seen)
-        audio = audio * self.used_audio
-        listened = clip_relative(self.listener(mel, heard), heard)
+        lined = self.line_filter(lines, heard)
         if self.config.inputs == "error":
-            listened = listened * 0
-        sound = self.audio(torch.cat([audio, listened], dim=-1), heard)
+            lined = lined * 0
+        sound = self.audio(torch.cat([audio * self.used_audio, lined], dim=-1), heard)
         both = self.fused(torch.cat([picture, sound], dim=-1), seen | heard)
         logits = torch.cat(
             [self.visual_head(picture), self.audio_head(sound), self.fused_head(both)], dim=-1
@@ -109,46 +103,33 @@ def _used(evidence: int, config: FDNConfig) -> Tensor:
     return used.repeat(2).float()
 
 
-class Listener(nn.Module):
-    """Log-mel `(B, T, 4, M)`, `heard (B, T)` -> `(B, T, W)`: a small convolutional network over
-    time and frequency.
+class LineFilter(nn.Module):
+    """Lines `(B, T, R)`, `heard (B, T) bool` -> `(B, T, 2)`: their Gaussian means over time, about
+    0.3 and 0.6 s long, in units of their noise, and of either the largest over frame rates.
 
-    A step depends on nothing more than `MARGIN` steps away, and is normalised by itself alone: a
-    clip may be heard piece by piece, so that memory does not grow with it.
+    Nothing here is learnt: no vocoder of the training clips, and no frame rate, is preferred.
     """
 
-    PIECE, MARGIN = 1500, 4
-    CHANNELS = (1, 24, 32, 48, 64)
-    STRIDES = ((2, 1), (2, 2), (2, 2), (1, 1))  # frequency, time
-    ROWS = (4, 2, 1, 1)  # a step, behind each of them
+    kernels: Tensor
 
-    def __init__(self, bins: int, width: int) -> None:
+    SPREADS = (3.0, 6.0)  # standard deviations, in steps
+    NOISE = 2.0  # of independent lines, as neighbouring windows share most of their sound
+    MOST_EACH, MOST = 3.0, (-1.0, 4.0)
+
+    def __init__(self) -> None:
         super().__init__()
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(before, after, 3, stride, padding=1)
-            for (before, after), stride in zip(pairwise(self.CHANNELS), self.STRIDES, strict=True)
-        )
-        self.norms = nn.ModuleList(nn.LayerNorm(count) for count in self.CHANNELS[1:])
-        self.mix = nn.Linear(self.CHANNELS[-1] * (bins // 16), width)
+        step = torch.arange(-18.0, 19.0)
+        bells = [torch.exp(-0.5 * (step / spread) ** 2) for spread in self.SPREADS]
+        kernels = [bell / bell.norm() / self.NOISE for bell in bells]
+        self.register_buffer("kernels", torch.stack(kernels)[:, None], persistent=False)
 
-    def forward(self, mel: Tensor, heard: Tensor) -> Tensor:
-        parts = []
-        for start in range(0, mel.shape[1], self.PIECE):
-            first = max(0, start - self.MARGIN)
-            piece = slice(first, start + self.PIECE + self.MARGIN)
-            found = self._hear(mel[:, piece], heard[:, piece])
-            parts.append(found[:, start - first : start - first + self.PIECE])
-        return torch.cat(parts, dim=1)
-
-    def _hear(self, mel: Tensor, heard: Tensor) -> Tensor:
-        h = mel.flatten(1, 2).transpose(1, 2)[:, None]
-        layers = zip(self.convolutions, self.norms, self.ROWS, strict=True)
-        for convolution, norm, rows in layers:
-            gate = heard.repeat_interleave(rows, dim=1)[:, None, None].to(h.dtype)
-            h = convolution(h).movedim(1, -1)
-            h = functional.gelu(norm(h)).movedim(-1, 1) * gate
-        h = functional.avg_pool2d(h, (2, 1))
-        return self.mix(h.flatten(1, 2).transpose(1, 2))
+    def forward(self, lines: Tensor, heard: Tensor) -> Tensor:
+        clips, steps, rates = lines.shape
+        known = lines.clamp(-self.MOST_EACH, self.MOST_EACH) * heard[:, :, None]
+        apart = known.transpose(1, 2).reshape(clips * rates, 1, steps)
+        found = functional.conv1d(apart, self.kernels, padding=18)
+        largest = found.reshape(clips, rates, len(self.SPREADS), steps).amax(1)
+        return largest.clamp(*self.MOST).transpose(1, 2) * heard[:, :, None]
 
 
 class _Stream(nn.Module):
@@ -199,13 +180,11 @@ def sound_input(evidence: Tensor, heard: Tensor) -> Tensor:
     return clip_relative((SOUND_ZONES.to(evidence) @ evidence).flatten(2), heard)
 
 
-def mel_input(mel: Tensor, heard: Tensor) -> Tensor:
-    """`(B, T, 4, M)` log-mel, `heard (B, T) bool` -> the same around the clip's mean spectrum, so
-    that neither loudness nor the microphone tells anything."""
-    known = heard[:, :, None, None]
-    total = mel.masked_fill(~known, 0).sum((1, 2), keepdim=True)
-    mean = total / (4 * known.sum((1, 2), keepdim=True)).clamp(min=1)
-    return (mel - mean).masked_fill(~known, 0) / MEL_SPREAD
+def lines_input(lines: Tensor, heard: Tensor) -> Tensor:
+    """`(B, T, R)` lines, `heard (B, T) bool` -> the same less their median over the clip: a hum
+    that lasts throughout tells nothing."""
+    known = torch.where(heard[:, :, None], lines, torch.nan)
+    return (known - known.nanmedian(dim=1, keepdim=True).values).nan_to_num(0.0).clamp(-6, 6)
 
 
 def _face_zones() -> Tensor:

@@ -25,7 +25,7 @@ from deeploc.models.fdn import (
     FDN,
     SOUND_ZONES,
     FDNConfig,
-    mel_input,
+    lines_input,
     picture_input,
     sound_input,
 )
@@ -45,7 +45,7 @@ from deeploc.models.mae import (
 
 KINDS = ("content", "hidden", "cross")
 VALUES = len(KINDS) * len(BANDS)
-FORMAT = "deeploc-4"
+FORMAT = "deeploc-5"
 TINY = MAEConfig(crop=96, width=32, depth=1, heads=2, decoder_width=32, decoder_depth=1)
 
 
@@ -80,7 +80,6 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
             len(SOUND_ZONES) * VALUES,
             values=VALUES,
             content=len(BANDS),
-            mel_bins=config.mel_bins,
         )
         self.fdn = FDN(replace(evidence, **(fdn or {})))
         self.register_buffer("face_mean", torch.zeros(cells, VALUES))
@@ -155,6 +154,8 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         in_picture = detail.new_zeros(*detail.shape, len(BANDS))
         in_sound = flat.new_zeros(*flat.shape, len(BANDS))
         for partition in partitions:
+            if composite is None and bool((absent | ~partition).all()):
+                continue  # all that it hides is absent anyway
             expected = self.mae.rebuild(tokens, partition | absent, partition)
             if composite is not None:
                 composite.take(patches, partition, expected)
@@ -173,12 +174,17 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         return steps.reshape(b, slots * tubelet, -1, values)
 
     def discover(
-        self, visual: Tensor, audio: Tensor, mel: Tensor, seen: Tensor, heard: Tensor
+        self,
+        visual: Tensor,
+        audio: Tensor,
+        lines: Tensor,
+        seen: Tensor,
+        heard: Tensor,
     ) -> Tensor:
         """Forgery scores `(B, T, 3)` of whole clips (`FDN.scores`): evidence `(B, T, cells, 12)`
-        and `(B, T, rows, 12)`, and log-mel `(B, T, 4, M)`."""
+        and `(B, T, rows, 12)`, and lines `(B, T, R)`."""
         picture, sound = picture_input(visual, seen), sound_input(audio, heard)
-        found = self.fdn(picture, sound, mel_input(mel, heard), seen, heard)
+        found = self.fdn(picture, sound, lines_input(lines, heard), seen, heard)
         return self.fdn.scores(found.logits, seen, heard)
 
 

@@ -9,9 +9,8 @@ from deeploc.models.fdn import (
     FDN,
     SOUND_ZONES,
     FDNConfig,
-    Listener,
     clip_relative,
-    mel_input,
+    lines_input,
     picture_input,
     sound_input,
 )
@@ -28,7 +27,7 @@ def fdn():
 def clip(steps=T):
     generator = torch.Generator().manual_seed(1)
     here = torch.ones(1, steps, dtype=torch.bool)
-    shapes = (1, steps, 24), (1, steps, 12), (1, steps, 4, 80)
+    shapes = (1, steps, 24), (1, steps, 12), (1, steps, 6)
     return *(torch.randn(shape, generator=generator) for shape in shapes), here, here.clone()
 
 
@@ -43,43 +42,33 @@ def test_a_constant_offset_of_the_clip_changes_nothing():
 
 
 def test_padding_and_unseen_steps_do_not_reach_the_others(fdn):
-    visual, audio, mel, seen, heard = clip()
+    visual, audio, lines, seen, heard = clip()
     seen[:, 60:] = heard[:, 60:] = False
-    mel = mel_input(mel, heard)
-    before = fdn(visual, audio, mel, seen, heard).logits[:, :60]
+    before = fdn(visual, audio, lines, seen, heard).logits[:, :60]
     visual[:, 60:] = 7
-    audio[:, 60:] = 100
-    torch.testing.assert_close(fdn(visual, audio, mel, seen, heard).logits[:, :60], before)
-    alone = fdn(*(part[:, :60] for part in (visual, audio, mel, seen, heard))).logits
+    audio[:, 60:] = lines[:, 60:] = 100
+    after = fdn(visual, audio, lines, seen, heard).logits[:, :60]
+    torch.testing.assert_close(after, before)
+    alone = fdn(*(part[:, :60] for part in (visual, audio, lines, seen, heard))).logits
     torch.testing.assert_close(alone, before, atol=1e-5, rtol=1e-5)
 
 
-def test_a_long_clip_is_heard_in_pieces_to_the_same_effect(fdn, monkeypatch):
-    _, _, mel, _, heard = clip()
-    whole = fdn.listener(mel, heard)
-    monkeypatch.setattr(Listener, "PIECE", 30)
-    torch.testing.assert_close(fdn.listener(mel, heard), whole, atol=1e-5, rtol=1e-5)
-    monkeypatch.setattr(Listener, "MARGIN", 0)
-    assert not torch.allclose(fdn.listener(mel, heard), whole, atol=1e-3)
-
-
-def test_the_listener_knows_no_loudness_no_microphone_and_no_unheard_sound():
-    _, _, mel, _, heard = clip()
+def test_a_hum_that_lasts_tells_nothing_and_no_frame_rate_is_special(fdn):
+    visual, audio, lines, seen, heard = clip()
     heard[:, 60:] = False
-    before = mel_input(mel, heard)
-    colour = torch.linspace(-3, 5, 80)
-    torch.testing.assert_close(mel_input(mel + colour, heard), before, atol=1e-5, rtol=1e-5)
-    mel[:, 60:] = 9
-    assert torch.equal(mel_input(mel, heard), before)
+    before = lines_input(lines, heard)
+    hum = torch.tensor([0.0, 5, 0, 0, -1, 2])
+    torch.testing.assert_close(lines_input(lines + hum, heard), before, atol=1e-5, rtol=1e-5)
     assert not before[:, 60:].any()
+    logits = fdn(visual, audio, before, seen, heard).logits
+    other = fdn(visual, audio, before[..., [3, 5, 0, 1, 4, 2]], seen, heard).logits
+    torch.testing.assert_close(other, logits)
 
 
 def test_streams_do_not_leak_into_each_other(fdn):
-    visual, audio, mel, seen, heard = clip()
-    before = fdn(visual, audio, mel, seen, heard).logits
-    louder = mel.clone()
-    louder[:, 40:50] += 1
-    for sound in ((audio * 2, mel), (audio, louder)):
+    visual, audio, lines, seen, heard = clip()
+    before = fdn(visual, audio, lines, seen, heard).logits
+    for sound in ((audio * 2, lines), (audio, lines * 2)):
         after = fdn(visual, *sound, seen, heard).logits
         assert torch.equal(before[..., 0], after[..., 0])
         assert not torch.allclose(before[..., 1], after[..., 1])

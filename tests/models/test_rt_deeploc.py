@@ -5,7 +5,8 @@ import torch
 from deeploc.calibration import Calibration
 from deeploc.checkpoints import load_checkpoint
 from deeploc.discover import discover, errors
-from deeploc.measure import Evidence, measure
+from deeploc.measure import Evidence, clip_error, measure
+from deeploc.models.fdn import FACE_ZONES
 from deeploc.models.rt_deeploc import RTDeepLoc
 
 
@@ -21,7 +22,8 @@ def clip(steps, unseen=(), unheard=()):
         faces[step] = None
     heard = np.ones(steps, bool)
     heard[list(unheard)] = False
-    return faces, rng.normal(-5, 2, (4 * steps, 90)).astype(np.float32), heard
+    mel = rng.normal(-5, 2, (4 * steps, 90)).astype(np.float32)
+    return faces, mel, np.zeros((steps, 6), np.float32), heard
 
 
 @pytest.mark.parametrize("steps", [16, 17, 40])
@@ -45,8 +47,8 @@ def test_what_is_not_there_stays_unscored_and_only_that(model):
 
 
 def test_a_clip_without_sound_is_scored_by_its_picture(model):
-    faces, mel, heard = clip(32)
-    evidence = measure(model, faces, mel, np.zeros_like(heard))
+    *seen, heard = clip(32)
+    evidence = measure(model, *seen, np.zeros_like(heard))
     scores = discover(model, evidence)
     assert np.isnan(scores["audio"].values).all()
     assert not np.isnan(scores["fused"].values).any()
@@ -63,9 +65,24 @@ def test_measuring_twice_gives_the_same_numbers(model):
 def test_error_is_two_sided():
     visual = np.zeros((3, 36, 12), np.float32)
     visual[1, :, 4:], visual[2, :, 4:] = 2, -2
-    sound = np.zeros((3, 10, 12), np.float32), np.zeros((3, 4, 80), np.float32)
+    sound = np.zeros((3, 10, 12), np.float32), np.zeros((3, 6), np.float32)
     error = Evidence(visual, *sound).visual_error
     assert error.tolist() == [0, 2, 2]
+
+
+def test_error_is_against_the_clip_itself_and_what_is_even_over_the_face_weighs_most():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 1, (100, 36, 12)).astype(np.float32)
+    smooth = noise.copy()
+    smooth[40:60, :, 4:] -= 1
+    error = clip_error(smooth, FACE_ZONES)
+    assert error[40:60].min() > np.delete(error, slice(40, 60)).max()
+    np.testing.assert_allclose(clip_error(smooth + 3, FACE_ZONES), error, atol=1e-5)
+    scattered = noise.copy()
+    scattered[40:60, :, 4:] -= rng.choice([-1, 1], (20, 36, 8))
+    assert clip_error(scattered, FACE_ZONES)[40:60].mean() < 0.7 * error[40:60].mean()
+    smooth[:10] = np.nan
+    assert np.isnan(clip_error(smooth, FACE_ZONES)).nonzero()[0].tolist() == list(range(10))
 
 
 def test_saved_and_loaded_models_agree(model, tmp_path):

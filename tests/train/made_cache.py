@@ -21,13 +21,14 @@ def made_cache(folder: Path, clips=CLIPS, size: int = TINY.crop) -> Path:
             faces = np.full((STEPS, size, size, 3), 90 + number, np.uint8)
             faces += rng.integers(0, 6, faces.shape, dtype=np.uint8)
             mel = rng.normal(-6, 0.3, (4 * STEPS, 90)).astype(np.float32)
+            lines = rng.normal(size=(STEPS, 6)).astype(np.float32)
             forged = bool(number % 2)
             if forged:
                 faces[30:45] = rng.integers(0, 255, faces[30:45].shape, dtype=np.uint8)
                 mel[120:180] += rng.normal(0, 3, (60, 90))
             name = f"{split}/{number:03}.mp4"
             here = np.ones(STEPS, bool)
-            ClipTensors(faces, mel, here, here).save(cached_path(folder, name))
+            ClipTensors(faces, mel, lines, here, here).save(cached_path(folder, name))
             rows.append(
                 {
                     "file": name,

@@ -31,7 +31,7 @@ def corpus(folder, evidence, seed):
             values = {
                 "visual": rng.normal(size=(STEPS, 36, VALUES)).astype(np.float16),
                 "audio": rng.normal(size=(STEPS, 10, VALUES)).astype(np.float16),
-                "mel": rng.normal(size=(STEPS, 4, 80)).astype(np.float16),
+                "lines": rng.normal(size=(STEPS, 6)).astype(np.float16),
             }
             if forged:
                 for value in values.values():

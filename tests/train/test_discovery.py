@@ -36,8 +36,8 @@ def clips(model):
     here = torch.ones(CLIPS, STEPS, dtype=torch.bool)
     seen = here.clone()
     seen[:, 70:] = False
-    mel = torch.randn(CLIPS, STEPS, 4, 80)
-    return Clips(visual, audio, mel, visual.mean(-1), seen, here, steps.amax(1), steps)
+    lines = torch.randn(CLIPS, STEPS, 6)
+    return Clips(visual, audio, lines, visual.mean(-1), seen, here, steps.amax(1), steps)
 
 
 class InMemory:
@@ -100,6 +100,16 @@ def test_settings_look_at_their_own_labels_only(model, clips):
         assert found == changed
 
 
+def test_the_bit_of_a_clip_that_has_one_stream_is_that_streams(model, clips):
+    assert terms(model, clips)["streams"] == 0
+    spoken = replace(clips, seen=torch.zeros_like(clips.seen))
+    alone = terms(model, spoken)["streams"]
+    assert alone > 0 and alone == terms(model, spoken, "--labels", "streams")["streams"]
+    alone.backward()
+    assert model.fdn.audio_head.weight.grad.abs().sum() > 0
+    assert model.fdn.visual_head.weight.grad.abs().sum() == 0
+
+
 def test_clip_labels_need_a_term_that_reads_them():
     with pytest.raises(SystemExit):
         told("--labels", "clip", "--mil", "0")
@@ -113,15 +123,15 @@ def test_inputs_that_are_switched_off_change_nothing(clips, inputs):
         torch.randn(1, STEPS, 36, VALUES),
         torch.randn(1, STEPS, model.mae.config.mel_rows, VALUES),
     )
-    mel = torch.randn(1, STEPS, 4, model.mae.config.mel_bins)
+    lines = torch.randn(1, STEPS, 6)
     here = torch.ones(1, STEPS, dtype=torch.bool)
-    before = model.discover(*evidence, mel, here, here)
+    before = model.discover(*evidence, lines, here, here)
     for part, read in ((slice(0, 4), inputs != "error"), (slice(4, VALUES), inputs != "content")):
         other = [item.clone() for item in evidence]
         for item in other:
             item[..., part] = torch.randn_like(item[..., part])
-        assert torch.equal(model.discover(*other, mel, here, here), before) != read
-    unlike = model.discover(*evidence, torch.randn_like(mel), here, here)
+        assert torch.equal(model.discover(*other, lines, here, here), before) != read
+    unlike = model.discover(*evidence, torch.randn_like(lines), here, here)
     assert torch.equal(unlike, before) == (inputs == "error")
 
 

@@ -74,7 +74,7 @@ def test_evidence_by_file_is_read_anew(evidence, cache, monkeypatch):
 def test_evidence_is_read_when_asked_for(tmp_path):
     path = tmp_path / "one.npz"
     measured = Measured([path, tmp_path / "absent.npz"])
-    mel = np.ones((5, 4, 80))
-    np.savez(path, visual=np.ones((5, 36, 12)), audio=np.ones((5, 10, 12)), mel=mel)
+    shapes = {"visual": (5, 36, 12), "audio": (5, 10, 12), "lines": (5, 6)}
+    np.savez(path, **{name: np.ones(shape) for name, shape in shapes.items()})
     assert isinstance(measured[0], Evidence) and len(measured[:1]) == 1
     assert len(list(islice(measured, 1))) == 1

@@ -87,7 +87,8 @@ def test_so_does_ablate(cache, checkpoint, tmp_path, counted):
 
 
 def test_what_counts_can_fail(tmp_path, counted):
-    values = dict(visual=np.ones((5, 36, 12)), audio=np.ones((5, 10, 12)), mel=np.ones((5, 4, 80)))
+    shapes = {"visual": (5, 36, 12), "audio": (5, 10, 12), "lines": (5, 6)}
+    values = {name: np.ones(shape) for name, shape in shapes.items()}
     np.savez(tmp_path / "a.npz", **values)
     kept = list(Alive([tmp_path / "a.npz"] * 4))
     assert isinstance(kept[0], Evidence) and Alive.most == 4

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from scipy.io import wavfile
 
 from deeploc.models.vocoder import HOP, Vocoder
+from deeploc.sound import FRAME_RATES_HZ, vocoder_lines
 from train import examples, extract, fit_vocoder, forge, forge_speech, forge_tts
 from train.data import load_cache
 from train.forge_chunk import heard, write_speech
@@ -55,6 +56,17 @@ def test_the_neural_vocoder_keeps_any_length(neural):
     for length in (1, HOP, 5000):
         made = forge_speech.vocode(np.ones(length), neural, np.random.default_rng(0))
         assert made.shape == (length,) and np.isfinite(made).all()
+
+
+@pytest.mark.parametrize("frames_hz", forge_speech.FRAME_RATES_HZ)
+def test_the_neural_vocoder_leaves_its_lines_at_the_asked_frame_rate(neural, frames_hz):
+    audio = np.random.default_rng(0).normal(0, 0.1, 64_000)
+    made = forge_speech.vocode(audio, neural, np.random.default_rng(1), frames_hz)
+    assert made.shape == audio.shape
+    before, after = (vocoder_lines(x.astype(np.float32), 100).mean(0) for x in (audio, made))
+    if frames_hz in FRAME_RATES_HZ:
+        place = FRAME_RATES_HZ.index(frames_hz)
+        assert after.argmax() == place and after[place] > before[place] + 1
 
 
 def test_a_vocoder_that_is_not_there_is_never_drawn(neural):

@@ -29,7 +29,7 @@ def found():
             audio[FORGED, 8, LOUDER] -= 40
         visual[:5] = np.nan
         file = f"{number}.mp4"
-        evidence[file] = Evidence(visual, audio, np.zeros((STEPS, 4, 80), np.float32))
+        evidence[file] = Evidence(visual, audio, np.zeros((STEPS, 6), np.float32))
         samples.append(Sample(ClipAnnotation(file, segments if number else by_stream({})), None))
     return value_aucs(samples, evidence)
 
