@@ -189,12 +189,8 @@ def learn(
     With `--pseudo` that is the first stage: its scores then teach another new one.
     """
     home = home or Home()
-    config = fdn_config(model, args)
     model.requires_grad_(False)
-    torch.manual_seed(args.seed)
-    model.fdn = FDN(config)
-    if args.picture:
-        keep_picture(model, args.picture)
+    begin(model, args, args.seed)
     log = train(model, clips, held_out, args, home=home)
     if args.pseudo:
         device = home.ranks.device
@@ -202,15 +198,19 @@ def learn(
         batches = _loader(clips, whole.keys([(0, np.arange(len(clips)))]), args)
         fdn = model.fdn.to(device)
         teacher = Teacher.of(fdn, (batch.to(device) for batch in batches), args.labels)
-        torch.manual_seed(seed_of(args.seed, 2))
-        model.fdn = FDN(config)
+        begin(model, args, seed_of(args.seed, 2))
         log = log + train(model, clips, held_out, args, teacher, home)
     return log
 
 
-def keep_picture(model: RTDeepLoc, checkpoint: Path) -> None:
-    """Put the picture's network of another checkpoint into the model, and keep it from learning."""
-    other, _ = load_checkpoint(checkpoint)
+def begin(model: RTDeepLoc, args: argparse.Namespace, seed: int) -> None:
+    """Give the model a new discovery network; with `--picture`, that part of it is another
+    checkpoint's and does not learn."""
+    torch.manual_seed(seed)
+    model.fdn = FDN(fdn_config(model, args))
+    if not args.picture:
+        return
+    other, _ = load_checkpoint(args.picture)
     for name in ("visual", "visual_head"):
         part = getattr(model.fdn, name)
         part.load_state_dict(getattr(other.fdn, name).state_dict())
@@ -329,7 +329,6 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--name", default="deeploc", help="name stored in the checkpoint")
     parser.add_argument(
         "--picture",
-        type=Path,
         help="a checkpoint on the same autoencoder whose picture's network is kept as it is: only "
         "sound is learnt, from speech without a picture",
     )

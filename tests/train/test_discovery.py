@@ -135,6 +135,19 @@ def test_inputs_that_are_switched_off_change_nothing(clips, inputs):
     assert torch.equal(unlike, before) == (inputs == "error")
 
 
+@pytest.mark.parametrize("stages", ([], ["--pseudo", "1"]))
+def test_the_pictures_network_of_another_checkpoint_is_kept(model, clips, tmp_path, stages):
+    torch.manual_seed(9)
+    other = RTDeepLoc().eval()
+    other.save_pretrained(tmp_path)
+    before = clips.discovered(other.fdn).logits
+    args = told("--picture", str(tmp_path), "--epochs", "2", "--batch", "3", *stages)
+    learn(model, InMemory(clips), InMemory(clips), args)
+    after = clips.discovered(model.fdn.eval()).logits
+    assert torch.equal(after[..., 0], before[..., 0])
+    assert not torch.allclose(after[..., 1], before[..., 1])
+
+
 def test_inputs_are_kept_in_the_checkpoint(clips, tmp_path):
     model = RTDeepLoc(fdn={"inputs": "content"}).eval()
     model.calibrated(model.calibration, "content").save_pretrained(tmp_path)
