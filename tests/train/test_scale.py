@@ -252,14 +252,10 @@ def test_an_epoch_has_every_clip_once_and_every_rank_takes_part(clips):
         assert set(drawn) == set(whole) and len(drawn) == max(3, len(whole))
 
 
-def test_files_fan_out_and_old_folders_are_read(tmp_path):
+def test_files_fan_out(tmp_path):
     files = [f"train/{number:06}.mp4" for number in range(500)]
     parents = {cached_path(tmp_path, file).parent for file in files}
     assert len(parents) > 400
-    old = tmp_path / "train" / "000000.mp4.npz"
-    old.parent.mkdir()
-    old.touch()
-    assert cached_path(tmp_path, files[0]) == old
 
 
 def test_a_long_clip_is_cut_anew_in_every_epoch(cache, evidence):
