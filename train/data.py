@@ -67,8 +67,8 @@ class ClipTensors:
                 faces = CodedFaces(_on_disk(path, "faces_webp"), stored["faces_ends"])
             else:  # speech without a picture
                 faces = stored["faces"]
-            sound = (stored[name].astype(np.float32) for name in ("mel", "lines"))
-            return cls(faces, *sound, stored["seen"], stored["heard"])
+            mel, lines = (stored[name].astype(np.float32) for name in ("mel", "lines"))
+            return cls(faces, mel, lines, stored["seen"], stored["heard"])
 
     @staticmethod
     def load_mel(path: Path) -> np.ndarray:
