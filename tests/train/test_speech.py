@@ -136,6 +136,8 @@ def test_a_vocoder_is_fitted_and_resumes(corpus, tmp_path):
     words = ["--speech", str(corpus.parent / "in"), "--every", "1"]
     whole = [*words, "--out", str(tmp_path / "whole.safetensors"), "--steps", "2"]
     fit_vocoder.main(whole)
-    made = forge_speech.vocode(np.ones(4000), str(tmp_path / "whole.safetensors"), None)
+    made = forge_speech.vocode(
+        np.ones(4000), str(tmp_path / "whole.safetensors"), np.random.default_rng(0)
+    )
     assert np.isfinite(made).all()
     assert not (tmp_path / "whole.state.pt").exists()
