@@ -57,8 +57,8 @@ def to_proposals(
         return []
     values = _unit(scores.values.astype(np.float64), scores.kind)
     rate = scores.grid.rate_hz
-    fine = _smooth(values, config.smoothing_s * rate)
-    coarse = _smooth(values, config.coarse_smoothing_s * rate)
+    fine = smoothed(values, config.smoothing_s * rate)
+    coarse = smoothed(values, config.coarse_smoothing_s * rate)
     runs = np.concatenate([_candidates(curve, config, rate) for curve in (fine, coarse)])
     runs = np.unique(runs, axis=0)
     rank = _rank(fine, runs, config)
@@ -79,7 +79,7 @@ def to_timeline(
     `merge_gap_s`, unless a step in the gap is unscored.
     """
     rate = scores.grid.rate_hz
-    on = _smooth(scores.values.astype(np.float64), config.smoothing_s * rate) >= threshold
+    on = smoothed(scores.values.astype(np.float64), config.smoothing_s * rate) >= threshold
     solid = np.zeros(len(on), bool)
     for start, end in _at_least(_runs(on), config.min_length_s * rate):
         solid[start:end] = True
@@ -100,7 +100,7 @@ def clip_score(
     was scored.
     """
     rate = scores.grid.rate_hz
-    curve = _smooth(scores.values.astype(np.float64), config.smoothing_s * rate)
+    curve = smoothed(scores.values.astype(np.float64), config.smoothing_s * rate)
     length = max(1, math.ceil(config.min_length_s * rate - SLACK))
     if len(curve) < length:
         return None
@@ -115,7 +115,7 @@ def _unit(values: np.ndarray, kind: Kind) -> np.ndarray:
     return surprise / (1 + surprise)
 
 
-def _smooth(values: np.ndarray, sigma: float) -> np.ndarray:
+def smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
     """Gaussian mean of the scored neighbours `(T,)`, sigma in steps; NaN stays NaN."""
     radius = int(np.ceil(3 * sigma))
     if not radius or not len(values):

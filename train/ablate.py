@@ -39,7 +39,8 @@ from train.values import value_aucs
 RESULT, TABLES = "ablation.json", "ablation.md"
 SETTINGS = ("clip", "streams", "frames")
 WEAK = ("clip", "streams")
-FULL = "+ MTLR: the full method"
+FIRST = "+ MTLR: the first stage"
+FULL = "+ second stage: the full method"
 UNTRAINED = "untrained"
 
 
@@ -54,15 +55,19 @@ class Row:
 
 
 ROWS = (
-    Row("MIL alone", "--inputs content --aicl 0 --mtlr 0", SETTINGS),
-    Row("+ error", "--aicl 0 --mtlr 0", SETTINGS),
-    Row("+ AICL", "--mtlr 0", WEAK),
+    Row("MIL alone", "--guide 0 --aicl 0 --mtlr 0 --pseudo 0", SETTINGS),
+    Row("+ error as input", "--inputs all --guide 0 --aicl 0 --mtlr 0 --pseudo 0"),
+    Row("+ error as guide", "--aicl 0 --mtlr 0 --pseudo 0", SETTINGS),
+    Row("+ AICL", "--mtlr 0 --pseudo 0", WEAK),
+    Row(FIRST, "--pseudo 0", WEAK),
     Row(FULL, "", SETTINGS),
-    Row("full, symmetric contrast", "--symmetric", WEAK),
-    Row("full + minority", "--minority 1", WEAK),
-    Row("full + pseudo-labels", "--pseudo 1", WEAK),
-    Row("MDP's scheme", "--mil 0 --p2s 1 --deviation 0.2 --aicl 0 --mtlr 0"),
-    Row("CoLA's contrast", "--cola 0.01 --aicl 0 --mtlr 0"),
+    Row("first stage, no guide", "--guide 0 --pseudo 0"),
+    Row("first stage, error as input too", "--inputs all --pseudo 0"),
+    Row("first stage, symmetric contrast", "--symmetric --pseudo 0"),
+    Row("first stage + minority", "--minority 1 --pseudo 0"),
+    Row("MDP's scheme", "--mil 0 --streams 0 --p2s 1 --deviation 0.2 --aicl 0 --mtlr 0 --pseudo 0"),
+    Row("MIL, one head", "--streams 0 --guide 0 --aicl 0 --mtlr 0 --pseudo 0"),
+    Row("CoLA's contrast", "--guide 0 --cola 0.01 --aicl 0 --mtlr 0 --pseudo 0"),
 )
 REFERENCE = ("clip", FULL)
 

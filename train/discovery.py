@@ -20,34 +20,40 @@ from torch.utils.data import Dataset
 from deeploc.losses import (
     aicl_loss,
     authentic_gates,
+    candidates,
     mil_loss,
     minority_loss,
     mtlr_loss,
+    noisy_or_loss,
     pseudo_labels,
     step_loss,
 )
 from deeploc.measure import Evidence, fused_error
 from deeploc.media import VIDEO_RATE_HZ
 from deeploc.metrics import step_labels
-from deeploc.models.fdn import FDN, Discovery, lines_input, picture_input, sound_input
+from deeploc.models.fdn import FDN, Discovery, LineFilter, lines_input, picture_input, sound_input
 from deeploc.models.rt_deeploc import RTDeepLoc
+from deeploc.postprocess import smoothed
 from deeploc.rival_losses import deviation_loss, hard_snippet_loss, p2s_loss
 from deeploc.scores import STREAMS
 from deeploc.timeline import FrameGrid
 from train.data import Sample
 
 WEIGHTS = (
-    ("mil", 1.0, "multiple-instance learning from clip labels"),
-    ("streams", 0.5, "the same of picture and sound, each alone"),
+    ("mil", 1.0, "multiple-instance learning of the head on both streams"),
+    ("streams", 1.0, "the same of the heads on picture and sound"),
     ("frames", 10.0, "forged steps, with --labels frames only"),
     ("aicl", 0.1, "asymmetric intra-video contrast"),
     ("mtlr", 0.5, "agreement of the three heads"),
     ("minority", 0.0, "the lower half of every clip is authentic"),
-    ("pseudo", 0.0, "a second stage on what the first is sure of"),
+    ("pseudo", 5.0, "a second stage on what the first is sure of; not with --labels frames"),
     ("p2s", 0.0, "MDP's kind of multiple-instance learning"),
     ("deviation", 0.0, "MDP's deviation-perceiving term; theirs is 0.2"),
     ("cola", 0.0, "CoLA's contrast of hard with easy steps; theirs is 0.01"),
 )
+
+CUE_STEPS = 4.0  # standard deviation of the smoothing of an error that is a cue
+_lines = LineFilter()
 
 
 @dataclass(frozen=True)
@@ -55,14 +61,17 @@ class Clips:
     """Clips as padded tensors: evidence, what is known of it, and truth of clips and steps.
 
     `visual (B, T, 2 Dv)`, `audio (B, T, 2 Da)`, `lines (B, T, R)`: `picture_input`, `sound_input`
-    and `lines_input`; `error (B, T)`; `seen`, `heard (B, T) bool`; `labels (B, 3)` and
-    `steps (B, T, 3)` in the order visual, audio, fused, 1 = forged.
+    and `lines_input`; `error (B, T)` of both; `seen`, `heard (B, T) bool`; `labels (B, 3)` and
+    `steps (B, T, 3)` in the order visual, audio, fused, 1 = forged. `cues (B, T, 2)` tell where a
+    forgery may be: of the picture its reconstruction error, of the sound, whose error tells
+    nothing, the lines of vocoders, both smoothed.
     """
 
     visual: Tensor
     audio: Tensor
     lines: Tensor
     error: Tensor
+    cues: Tensor
     seen: Tensor
     heard: Tensor
     labels: Tensor
@@ -100,11 +109,15 @@ def prepared(sample: Sample, evidence: Evidence) -> Clips:
     a, grid = sample.annotation, FrameGrid(VIDEO_RATE_HZ, len(evidence.visual))
     steps = [step_labels(a.segments[stream], grid) for stream in STREAMS]
     seen, heard = torch.from_numpy(evidence.seen)[None], torch.from_numpy(evidence.heard)[None]
+    lines = lines_input(torch.from_numpy(evidence.lines)[None], heard)
+    error = smoothed(evidence.visual_error, CUE_STEPS)
+    cues = torch.stack([torch.from_numpy(error).float()[None], _lines(lines, heard)[..., -1]], -1)
     return Clips(
         picture_input(torch.from_numpy(evidence.visual)[None], seen),
         sound_input(torch.from_numpy(evidence.audio)[None], heard),
-        lines_input(torch.from_numpy(evidence.lines)[None], heard),
+        lines,
         torch.from_numpy(np.nan_to_num(fused_error(evidence)))[None],
+        cues.nan_to_num(),
         seen,
         heard,
         torch.tensor([(a.modify_visual, a.modify_audio, a.forged)], dtype=torch.float32),
@@ -155,34 +168,40 @@ class ClipSet(Dataset):
 
 @dataclass(frozen=True)
 class Teacher:
-    """A finished first stage: what it says of a step is taken for known beyond its `gates`, by
-    column of the logits."""
+    """A finished first stage: what it says of a step is taken for known beyond the `gates` of each
+    head. `strict`: only the bit of the clip says where something may be forged."""
 
     fdn: FDN
-    gates: dict[int, tuple[float, float]]
+    gates: Sequence[tuple[float, float]]
+    strict: bool
 
     @classmethod
     def of(cls, fdn: FDN, batches: Iterable[Clips], labels: str) -> Teacher:
-        """Gates from the authentic clips of the train split, for the heads that have labels."""
-        columns = (2,) if labels == "clip" else (0, 1, 2)
-        seen: dict[int, list[Tensor]] = {i: [] for i in columns}
-        for clips in batches:
-            with torch.inference_mode():
-                logits = clips.discovered(fdn).logits
-            authentic = known_steps(clips) & (clips.labels == 0)[:, None]
-            for i, scores in seen.items():
-                scores.append(logits[..., i][authentic[..., i]])
-        return cls(fdn, {i: authentic_gates(torch.cat(scores)) for i, scores in seen.items()})
+        """Gates from the authentic clips of the train split."""
+        gates = [authentic_gates(logits) for logits in authentic_logits(fdn, batches)]
+        return cls(fdn, gates, labels == "clip")
 
     def labels(self, clips: Clips) -> Tensor:
         """`(B, T, 3)` pseudo-labels, NaN where a step is not taken for known."""
         with torch.no_grad():
             logits = clips.discovered(self.fdn).logits
         valid, found = known_steps(clips), torch.full_like(logits, torch.nan)
-        for i, gates in self.gates.items():
-            forged = clips.labels[:, i] > 0
+        for i, gates in enumerate(self.gates):
+            forged = clips.labels[:, 2 if self.strict else i] > 0
             found[..., i] = pseudo_labels(logits[..., i], valid[..., i], forged, gates)
         return found
+
+
+@torch.inference_mode()
+def authentic_logits(fdn: FDN, batches: Iterable[Clips]) -> list[Tensor]:
+    """Of each head, the logits of all steps of the authentic clips."""
+    found: list[list[Tensor]] = [[], [], []]
+    for clips in batches:
+        logits = clips.discovered(fdn).logits
+        authentic = known_steps(clips) & (clips.labels[:, 2:] == 0)[:, None]
+        for i, kept in enumerate(found):
+            kept.append(logits[..., i][authentic[..., i]])
+    return [torch.cat(kept) for kept in found]
 
 
 def known_steps(clips: Clips) -> Tensor:
@@ -196,16 +215,20 @@ def fdn_loss(
     """The weighted terms of the loss by name; their sum is what is minimised.
 
     Terms are those of `add_loss_arguments`; one of weight 0 is not there. Only `--labels frames`
-    reads `clips.steps`. With `--labels clip` a stream's label is known of clips that have no other
-    stream: it is the clip's. Pseudo-labels are those of `teacher`, the first stage.
+    reads `clips.steps`, and with `--labels clip` nothing knows which stream is forged. MIL chooses
+    among `candidates`. Pseudo-labels are those of `teacher`, the first stage.
     """
     found = clips.discovered(model.fdn)
     valid = known_steps(clips)
     logits, known, label = found.logits[..., 2], valid[..., 2], clips.labels[:, 2]
     forged = label > 0
-    labelled = (2,) if args.labels == "clip" else (0, 1, 2)
+    strict = args.labels == "clip"
+    labelled = (2,) if strict else (0, 1, 2)
+    suspected = (clips.labels[:, 2:].expand(-1, 2) if strict else clips.labels[:, :2]) > 0
+    chosen = candidates(clips.cues, valid[..., :2], suspected, args.guide)
     losses: dict[str, Callable[[], Tensor]] = {
-        "mil": lambda: mil_loss(logits, known, label),
+        "mil": lambda: mil_loss(logits, chosen.any(-1), label),
+        "streams": lambda: _streams_loss(found.logits, chosen, clips.labels, strict),
         "p2s": lambda: p2s_loss(logits, known, label),
         "deviation": lambda: deviation_loss(found.embedding, known, label),
         "cola": lambda: hard_snippet_loss(found.embedding, logits, known, forged),
@@ -221,17 +244,17 @@ def fdn_loss(
     if args.labels == "frames":
         truth = clips.steps.masked_fill(~valid, torch.nan)
         losses["frames"] = lambda: step_loss(found.logits, truth)
-    told = valid[..., :2]
-    if args.labels == "clip":
-        told = told & (~told.any(1)).flip(-1)[:, None]
-    losses["streams"] = lambda: sum(
-        (mil_loss(found.logits[..., i], told[..., i], clips.labels[:, i]) for i in (0, 1)),
-        logits.new_zeros(()),
-    )
     if teacher:
         losses["pseudo"] = lambda: step_loss(found.logits, teacher.labels(clips))
     weights = {name: getattr(args, name) for name in losses}
     return {name: weights[name] * loss() for name, loss in losses.items() if weights[name]}
+
+
+def _streams_loss(logits: Tensor, chosen: Tensor, labels: Tensor, strict: bool) -> Tensor:
+    if strict:
+        return noisy_or_loss(logits[..., :2], chosen, labels[:, 2])
+    picture, sound = (mil_loss(logits[..., i], chosen[..., i], labels[:, i]) for i in (0, 1))
+    return picture + sound
 
 
 def add_loss_arguments(parser: argparse.ArgumentParser) -> None:
@@ -241,8 +264,16 @@ def add_loss_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--inputs",
         choices=("all", "content", "error"),
-        default="all",
+        default="content",
         help="evidence that is looked at: what the clip holds, how it was reconstructed, or both",
+    )
+    group.add_argument(
+        "--guide",
+        type=float,
+        default=0.25,
+        metavar="QUANTILE",
+        help="MIL leaves out steps of a forged clip whose reconstruction error (of sound: whose "
+        "lines of vocoders) are below that quantile of the clip (0.25); 0 leaves out none",
     )
     group.add_argument("--symmetric", action="store_true", help="AICL draws forged steps together")
     for name, weight, what in WEIGHTS:

@@ -82,6 +82,11 @@ class Measured(Sequence[Evidence]):
         if isinstance(index, slice):
             return Measured(self.paths[index], self.scale)
         with np.load(self.paths[index]) as stored:
+            if "lines" not in stored:
+                raise ValueError(
+                    f"{self.paths[index]} is of an earlier version: delete its folder, and these "
+                    "clips are measured anew."
+                )
             raw = Evidence(*(stored[name].astype(np.float32) for name in KEPT))
         return self.scale.standardised(raw) if self.scale else raw
 

@@ -27,16 +27,26 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from deeploc.checkpoints import load_checkpoint
+from deeploc.losses import authentic_gates
 from deeploc.media import VIDEO_RATE_HZ
 from deeploc.models.fdn import FDN, FDNConfig
 from deeploc.models.rt_deeploc import RTDeepLoc
 from train.calibrate import calibrate
 from train.data import Sample, load_cache
-from train.discovery import Clips, ClipSet, Teacher, add_loss_arguments, fdn_loss, gather
+from train.discovery import (
+    Clips,
+    ClipSet,
+    Teacher,
+    add_loss_arguments,
+    authentic_logits,
+    fdn_loss,
+    gather,
+)
 from train.evidence import Measured, measure_samples, set_statistics
 from train.progress import Board, load_state, save_model, save_state
 from train.ranks import Ranks, alone, gradients_of, joined_ranks, seed_of
 
+SCORE_HALF = 0.9  # quantile of authentic training steps whose score is 0.5
 NOT_LEARNING = ("cache", "run", "out", "name", "workers", "loaders", "memory")
 
 
@@ -186,41 +196,37 @@ def learn(
 ) -> list[dict]:
     """Replace the model's FDN by a new one and train it; returns the losses.
 
-    With `--pseudo` that is the first stage: its scores then teach another new one.
+    With `--pseudo` that is the first stage: its scores then teach another new one, unless frame
+    labels do.
     """
     home = home or Home()
     model.requires_grad_(False)
     begin(model, args, args.seed)
     log = train(model, clips, held_out, args, home=home)
-    if args.pseudo:
-        device = home.ranks.device
-        whole = Shares(len(clips), args.batch, 1, Ranks())
-        batches = _loader(clips, whole.keys([(0, np.arange(len(clips)))]), args)
+    device = home.ranks.device
+    if args.pseudo and args.labels != "frames":
         fdn = model.fdn.to(device)
-        teacher = Teacher.of(fdn, (batch.to(device) for batch in batches), args.labels)
+        teacher = Teacher.of(fdn, _in_order(clips, args, device), args.labels)
         begin(model, args, seed_of(args.seed, 2))
         log = log + train(model, clips, held_out, args, teacher, home)
+    fdn = model.fdn.to(device)
+    for column, logits in enumerate(authentic_logits(fdn, _in_order(clips, args, device))):
+        if len(logits):
+            fdn.set_scale(column, *authentic_gates(logits, SCORE_HALF))
+    model.fdn.cpu()
     return log
 
 
 def begin(model: RTDeepLoc, args: argparse.Namespace, seed: int) -> None:
-    """Give the model a new discovery network; with `--picture`, that part of it is another
-    checkpoint's and does not learn."""
+    """Give the model a new discovery network."""
     torch.manual_seed(seed)
     model.fdn = FDN(fdn_config(model, args))
-    if not args.picture:
-        return
-    other, _ = load_checkpoint(args.picture)
-    for name in ("visual", "visual_head"):
-        part = getattr(model.fdn, name)
-        part.load_state_dict(getattr(other.fdn, name).state_dict())
-        part.requires_grad_(False)
 
 
 def fdn_config(model: RTDeepLoc, args: argparse.Namespace) -> FDNConfig:
-    """What the discovery network that `args` train is like. From one bit a clip only MTLR teaches
-    the heads of picture and sound."""
-    one_head = args.labels == "clip" and not args.mtlr
+    """What the discovery network that `args` train is like. Where neither MIL nor MTLR teaches the
+    heads of picture and sound, the third answers for them."""
+    one_head = args.labels == "clip" and not args.streams and not args.mtlr
     return replace(model.fdn.config, inputs=args.inputs, one_head=one_head)
 
 
@@ -262,6 +268,12 @@ def train(
     return run.log
 
 
+def _in_order(clips: ClipSet, args: argparse.Namespace, device: torch.device) -> Iterator[Clips]:
+    """All clips once, the same ones on every rank."""
+    keys = Shares(len(clips), args.batch, 1, Ranks()).keys([(0, np.arange(len(clips)))])
+    return (batch.to(device) for batch in _loader(clips, keys, args))
+
+
 def _loader(clips: ClipSet, keys: Iterable[list], args: argparse.Namespace) -> DataLoader:
     return DataLoader(
         clips,
@@ -282,13 +294,6 @@ def discovered(args: argparse.Namespace, ranks: Ranks) -> None:
         for name, samples in splits.items()
     }
     set_statistics(model, raw["train"].untouched(splits["train"]), ranks)
-    if args.picture:
-        other, _ = load_checkpoint(args.picture)
-        model.face_mean.copy_(other.face_mean)
-        model.face_std.copy_(other.face_std)
-        places = [i for i, sample in enumerate(splits["train"]) if sample.spoken]
-        splits["train"] = [splits["train"][i] for i in places]
-        raw["train"] = Measured([raw["train"].paths[i] for i in places])
     ready = {name: measured.standardised(model) for name, measured in raw.items()}
     clips, held_out = (clip_set(splits[name], ready[name], args) for name in ("train", "dev"))
     origin = hashlib.sha256(info.sha256.encode())
@@ -327,16 +332,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("run", type=Path, help="folder that holds mae/; the result goes there")
     parser.add_argument("--out", default="model", help="name of the result in RUN")
     parser.add_argument("--name", default="deeploc", help="name stored in the checkpoint")
-    parser.add_argument(
-        "--picture",
-        help="a checkpoint on the same autoencoder whose picture's network is kept as it is: only "
-        "sound is learnt, from speech without a picture",
-    )
     add_loss_arguments(parser)
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--batch", type=int, default=32, help="clips at a time, on each rank")
     parser.add_argument("--accumulate", type=int, default=1, help="such batches a step")
-    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--weight-decay", type=float, default=0.02)
     parser.add_argument("--longest", type=float, default=120, help="seconds of a clip a step sees")
     parser.add_argument(
@@ -351,8 +351,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(arguments)
-    if not args.mil and not args.p2s and args.labels == "clip":
-        parser.error("nothing would be learnt from clip labels: give --mil or --p2s a weight")
+    if args.labels == "clip" and not (args.mil or args.streams or args.p2s):
+        parser.error("nothing would be learnt from clip labels: weigh --streams, --mil or --p2s")
     return args
 
 

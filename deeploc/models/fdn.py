@@ -18,22 +18,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+MIN_SPREAD = 0.01
+
 
 @dataclass(frozen=True)
 class FDNConfig:
     """`visual`, `audio`: evidence values a step; `depth` blocks with dilations 1, 2, 4...
 
     `inputs`: which evidence is looked at, "all", "content" (the lines, and of the `values` of every
-    zone the first `content`, which owe nothing to a reconstruction) or "error" (the others).
+    zone the first `content`, which owe nothing to a reconstruction) or "error" (the others). The
+    error guides training (`deeploc.losses.candidates`); as an input, too, it made scores worse.
     `one_head`: nothing taught the heads of picture and sound, so the third answers for them.
     """
 
     visual: int
     audio: int
-    width: int = 64
+    width: int = 32
     depth: int = 2
     dropout: float = 0.3
-    inputs: str = "all"
+    inputs: str = "content"
     values: int = 12
     content: int = 4
     one_head: bool = False
@@ -53,6 +56,8 @@ class FDN(nn.Module):
 
     used_visual: Tensor
     used_audio: Tensor
+    level: Tensor
+    spread: Tensor
 
     def __init__(self, config: FDNConfig) -> None:
         super().__init__()
@@ -66,6 +71,8 @@ class FDN(nn.Module):
         self.visual_head = nn.Linear(config.width, 1)
         self.audio_head = nn.Linear(config.width, 1)
         self.fused_head = nn.Linear(config.width, 1)
+        self.register_buffer("level", torch.zeros(3))
+        self.register_buffer("spread", torch.ones(3))
 
     def forward(
         self, visual: Tensor, audio: Tensor, lines: Tensor, seen: Tensor, heard: Tensor
@@ -87,13 +94,21 @@ class FDN(nn.Module):
     def scores(self, logits: Tensor, seen: Tensor, heard: Tensor) -> Tensor:
         """`(B, T, 3)` 0..1 in the order visual, audio, fused, of the heads' logits.
 
-        A step is forged if either stream is: the fused score is `either` of theirs. The head on
-        both is a teacher alone, by MIL and MTLR (on validation clips it ranked worse than they do).
+        Each is 0.5 at the head's `level` and counts in its `spread`, which bring the streams to one
+        scale (`set_scale`). A step is forged if either stream is: the fused score is `either` of
+        theirs. The head on both is a teacher alone, by MIL and MTLR (on validation clips it ranked
+        worse than they do).
         """
-        scores = logits.sigmoid()
+        scores = ((logits - self.level) / self.spread).sigmoid()
         if self.config.one_head:
             return scores[..., 2:].expand_as(scores)
         return torch.cat([scores[..., :2], either(scores, seen, heard)[..., None]], dim=-1)
+
+    def set_scale(self, column: int, median: float, high: float) -> None:
+        """Score 0.5 for the logit `high` of a head (0 visual, 1 audio, 2 fused), and the distance
+        to the `median` as unit, both of steps of authentic training clips."""
+        self.level[column] = high
+        self.spread[column] = max(high - median, MIN_SPREAD)
 
 
 def _used(evidence: int, config: FDNConfig) -> Tensor:

@@ -45,7 +45,7 @@ from deeploc.models.mae import (
 
 KINDS = ("content", "hidden", "cross")
 VALUES = len(KINDS) * len(BANDS)
-FORMAT = "deeploc-5"
+FORMAT = "deeploc-6"
 TINY = MAEConfig(crop=96, width=32, depth=1, heads=2, decoder_width=32, decoder_depth=1)
 
 

@@ -3,7 +3,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from deeploc.losses import aicl_loss, clip_logits, mil_loss, mtlr_loss
+from deeploc.losses import (
+    aicl_loss,
+    candidates,
+    clip_logits,
+    mil_loss,
+    mtlr_loss,
+    noisy_or_loss,
+)
 from deeploc.models.fdn import (
     FACE_ZONES,
     FDN,
@@ -104,6 +111,43 @@ def test_mil_ignores_clips_without_a_valid_step():
     assert logits.grad.abs().sum() == 0
 
 
+def test_noisy_or_of_one_stream_is_mil():
+    torch.manual_seed(0)
+    logits, labels = torch.randn(4, 30, 1), torch.tensor([1.0, 0, 1, 0])
+    valid = torch.rand(4, 30, 1) > 0.2
+    expected = mil_loss(logits[..., 0], valid[..., 0], labels)
+    torch.testing.assert_close(noisy_or_loss(logits, valid, labels), expected)
+    beside = torch.cat([logits, torch.full_like(logits, 9)], dim=-1)
+    absent = torch.cat([valid, torch.zeros_like(valid)], dim=-1)
+    torch.testing.assert_close(noisy_or_loss(beside, absent, labels), expected)
+
+
+def test_noisy_or_blames_one_stream_for_a_forged_clip_and_neither_for_an_authentic_one():
+    valid = torch.ones(1, 30, 2, dtype=torch.bool)
+    found = torch.tensor([6.0, -6]).expand(1, 30, 2).clone().requires_grad_()
+    for label, reached in ((1.0, False), (0.0, True)):
+        found.grad = None
+        noisy_or_loss(found, valid, torch.tensor([label])).backward()
+        assert (found.grad[..., 1].abs().sum() > 1e-3) == reached
+    neither = torch.full((1, 30, 2), -40.0, requires_grad=True)
+    noisy_or_loss(neither, valid, torch.ones(1)).backward()
+    assert neither.grad.sum() == pytest.approx(-1, abs=1e-3)
+    noisy_or_loss(found, ~valid, torch.ones(1)).backward()
+
+
+def test_candidates_leave_out_low_cues_of_what_may_be_forged():
+    cues = torch.arange(8.0).reshape(1, 8, 1).expand(2, 8, 2)
+    valid = torch.ones(2, 8, 2, dtype=torch.bool)
+    valid[:, 6:, 1] = False
+    forged = torch.tensor([[True, True], [True, False]])
+    left = candidates(cues, valid, forged, 0.5)
+    assert left[0, :, 0].tolist() == [False] * 4 + [True] * 4
+    assert left[0, :, 1].tolist() == [False] * 3 + [True] * 3 + [False] * 2
+    assert torch.equal(left[1, :, 0], left[0, :, 0])
+    assert torch.equal(left[1, :, 1], valid[1, :, 1])
+    assert torch.equal(candidates(cues, valid, forged, 0), valid)
+
+
 def aicl(embedding, error, forged=True):
     valid = torch.ones(1, T, dtype=torch.bool)
     return aicl_loss(embedding, error, valid, torch.tensor([forged]))
@@ -144,6 +188,10 @@ def test_a_step_is_forged_if_either_stream_is(fdn):
     scores = fdn.scores(logits, seen, heard)
     assert torch.equal(scores[..., :2], logits[..., :2].sigmoid())
     assert torch.equal(scores[0, :, 2], torch.tensor([2.0, 1, 1]).sigmoid())
+    fdn.set_scale(1, -3, -1)
+    scaled = fdn.scores(logits, seen, heard)
+    assert torch.equal(scaled[..., 1], ((logits[..., 1] + 1) / 2).sigmoid())
+    assert torch.equal(scaled[0, 1:, 2], scaled[0, 1:, 1])
     single = FDN(replace(fdn.config, one_head=True)).scores(logits, seen, heard)
     assert torch.equal(single, logits[..., 2:].sigmoid().expand(1, 3, 3))
 

@@ -26,6 +26,7 @@ def made_cache(folder: Path, clips=CLIPS, size: int = TINY.crop) -> Path:
             if forged:
                 faces[30:45] = rng.integers(0, 255, faces[30:45].shape, dtype=np.uint8)
                 mel[120:180] += rng.normal(0, 3, (60, 90))
+                lines[30:45] += 3
             name = f"{split}/{number:03}.mp4"
             here = np.ones(STEPS, bool)
             ClipTensors(faces, mel, lines, here, here).save(cached_path(folder, name))

@@ -35,7 +35,7 @@ TORCHRUN = (
 )
 LONGEST_S = 300
 PRETRAINING = ("--steps", "12", "--every", "3", "--validation-batches", "1", "--tiny")
-DISCOVERY = ("--epochs", "4", "--aicl", "0.1")
+DISCOVERY = ("--epochs", "4", "--pseudo", "0")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -150,7 +150,7 @@ def test_killed_and_resumed_is_as_never_killed(command, cache, evidence, tmp_pat
             (run / "mae").unlink()
     else:
         name, module = "model_log.jsonl", train_fdn
-        flags = ["--epochs", "40", "--batch", "4"]
+        flags = ["--epochs", "40", "--batch", "4", "--pseudo", "0"]
     process = start("-m", f"train.{command}", cache, killed, *flags)
     while process.poll() is None and not (killed / name).exists():
         time.sleep(0.01)
@@ -205,7 +205,7 @@ def test_discovery_with_other_settings_is_not_resumed(cache, evidence, tmp_path)
         patch.setattr(train_fdn, "calibrate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             train_fdn.main([str(cache), str(run), *DISCOVERY])
-    with pytest.raises(SystemExit, match=r"other settings: lr 0\.001"):
+    with pytest.raises(SystemExit, match=r"other settings: lr 0\.002"):
         train_fdn.main([str(cache), str(run), *DISCOVERY, "--lr", "0.01"])
     train_fdn.main([str(cache), str(run), *DISCOVERY])
     assert not list(run.glob("*_state.pt"))

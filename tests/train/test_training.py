@@ -35,8 +35,7 @@ def run(cache, tmp_path_factory):
             pretrain_mae.main(pretraining)
     pretrain_mae.main(pretraining)
     train_fdn.main(
-        # from clip labels alone so few clips may teach it to flag what surrounds a forgery
-        [str(cache), str(folder), "--labels", "frames", "--epochs", "30", "--batch", "6"]
+        [str(cache), str(folder), "--labels", "streams", "--epochs", "30", "--batch", "6"]
     )
     evaluate.main([str(folder / "model"), str(cache)])
     return folder
