@@ -9,6 +9,8 @@ Shapes: B clips, T steps, W embedding width, L patches, S steps a patch.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -182,7 +184,10 @@ def mtlr_loss(logits: Tensor, seen: Tensor, heard: Tensor) -> Tensor:
 
 def authentic_gates(scores: Tensor, high: float = 0.99) -> tuple[float, float]:
     """The scores between which nothing counts as known: median and `high` quantile of steps of
-    authentic training clips, `scores (N,)`. Nothing of a forged clip sets them."""
+    authentic training clips, `scores (N,)`. Nothing of a forged clip sets them; without any score
+    nothing counts as known."""
+    if not len(scores):
+        return -math.inf, math.inf
     low, top = np.quantile(scores.detach().cpu().numpy(), [0.5, high])
     return float(low), float(top)
 

@@ -61,6 +61,7 @@ class Corpus:
         return self.passes * steps / MAEConfig().window
 
 
+STAGES = 2  # of train_fdn
 CORPORA = (
     Corpus("LAV-DF", 136_304, 325.5, 78_703, 21_254, passes=20, epochs=20),
     Corpus("AV-Deepfake1M, train and val", 803_000, 1321, 746_000, 186_500, passes=5, epochs=5),
@@ -201,7 +202,8 @@ def lines(speed: Speed, args: argparse.Namespace) -> Iterator[str]:
         ),
         "measuring, hours": lambda c: f"{c.hours / speed.measure:.0f}",
         "train_fdn": lambda c: (
-            f"{c.epochs} epochs, {_hours(c.epochs * c.training, speed.discover)}"
+            f"{STAGES} x {c.epochs} epochs, "
+            f"{_hours(STAGES * c.epochs * c.training, speed.discover)}"
         ),
         "tensors on disk, GB": lambda c: f"{c.hours * 3600 * speed.tensors / 1e9:.0f}",
         "evidence on disk, GB": lambda c: f"{c.hours * 3600 * speed.evidence / 1e9:.0f}",

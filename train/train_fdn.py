@@ -205,11 +205,11 @@ def learn(
     log = train(model, clips, held_out, args, home=home)
     device = home.ranks.device
     if args.pseudo and args.labels != "frames":
-        fdn = model.fdn.to(device)
+        fdn = model.fdn.to(device).eval()
         teacher = Teacher.of(fdn, _in_order(clips, args, device), args.labels)
         begin(model, args, seed_of(args.seed, 2))
         log = log + train(model, clips, held_out, args, teacher, home)
-    fdn = model.fdn.to(device)
+    fdn = model.fdn.to(device).eval()
     for column, logits in enumerate(authentic_logits(fdn, _in_order(clips, args, device))):
         if len(logits):
             fdn.set_scale(column, *authentic_gates(logits, SCORE_HALF))

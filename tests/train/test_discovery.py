@@ -167,6 +167,14 @@ def test_scores_are_held_against_authentic_training_steps(model, clips):
         assert torch.equal(logits[0, :, column].argsort(), scores[0, :, column].argsort())
 
 
+def test_clips_without_sound_teach_the_picture_alone(model, clips):
+    silent = replace(clips, heard=torch.zeros_like(clips.heard))
+    args = told("--epochs", "2", "--batch", "3")
+    log = learn(model, InMemory(silent), InMemory(silent), args)
+    assert all(torch.tensor(list(entry.values())).isfinite().all() for entry in log)
+    assert model.fdn.spread[0] != 1 and model.fdn.spread[1] == 1
+
+
 def test_inputs_are_kept_in_the_checkpoint(clips, tmp_path):
     model = RTDeepLoc(fdn={"inputs": "content"}).eval()
     model.calibrated(model.calibration, "content").save_pretrained(tmp_path)
