@@ -23,13 +23,7 @@ def discover(model: RTDeepLoc, evidence: Evidence) -> dict[Stream, FrameScores]:
     seen, heard = evidence.seen, evidence.heard
     tensors = (
         torch.from_numpy(array)[None].to(device)
-        for array in (
-            evidence.visual,
-            evidence.audio,
-            evidence.lines,
-            seen,
-            heard,
-        )
+        for array in (evidence.visual, evidence.audio, evidence.lines, seen, heard)
     )
     scores = model.discover(*tensors)[0].cpu().numpy()
     known = np.stack([seen, heard, seen | heard], axis=1)

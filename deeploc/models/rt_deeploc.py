@@ -174,12 +174,7 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         return steps.reshape(b, slots * tubelet, -1, values)
 
     def discover(
-        self,
-        visual: Tensor,
-        audio: Tensor,
-        lines: Tensor,
-        seen: Tensor,
-        heard: Tensor,
+        self, visual: Tensor, audio: Tensor, lines: Tensor, seen: Tensor, heard: Tensor
     ) -> Tensor:
         """Forgery scores `(B, T, 3)` of whole clips (`FDN.scores`): evidence `(B, T, cells, 12)`
         and `(B, T, rows, 12)`, and lines `(B, T, R)`."""
