@@ -33,14 +33,14 @@ lint: $(TESTED)
 
 # ARGS="--port 7861", or ARGS=--no-start to assemble only.
 space:
-	$(PYTHON) -m app.bundle build/space $(ARGS)
+	$(PYTHON) -m app.runtime.bundle build/space $(ARGS)
 
 examples: $(TESTED)
 	$(RUN) -m train.examples $(ARGS)
 
 # The results of the examples, as a new checkpoint needs.
 results: $(READY)
-	$(RUN) -m app.results $(ARGS)
+	$(RUN) -m app.examples $(ARGS)
 
 $(READY): requirements.txt
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)

@@ -4,10 +4,13 @@ Every flag has an environment variable; README.md lists them, and the limits in 
 """
 
 from app.flags import flags
-from app.private import private_folder
 from app.push import can_push
-from app.space import placed
-from app.theme import CSS, THEME
+from app.runtime.space import placed
+from app.runtime.storage import private_folder
+from app.theme import (
+    CSS,
+    THEME,
+)
 from app.ui import build_demo
 
 options = flags()

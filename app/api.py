@@ -16,20 +16,48 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_function_description
 
-from app.choice import Choice, bare_report
-from app.downloads import Downloads, Shown
-from app.exchange import EXPORTS, file_name
-from app.line import Line
-from app.runs import Failure, Localize, Progress, run
-from app.text import BROKEN, STAGES
-from deeploc.annotations.annotation import Annotation, Media, from_report, media_of
-from deeploc.annotations.exchange import FORMATS, read_annotation
+from app.annotation_files import (
+    EXPORTS,
+    file_name,
+)
+from app.choice import (
+    Choice,
+    bare_report,
+)
+from app.runtime.analysis import (
+    Failure,
+    Localize,
+    Progress,
+    run,
+)
+from app.runtime.downloads import (
+    Downloads,
+    Shown,
+)
+from app.runtime.queue import Line
+from app.wording import (
+    BROKEN,
+    STAGES,
+)
+from deeploc.annotations.annotation import (
+    Annotation,
+    Media,
+    from_report,
+    media_of,
+)
+from deeploc.annotations.registry import (
+    FORMATS,
+    read_annotation,
+)
 from deeploc.annotations.truth import to_truth
 from deeploc.comparison import compare
 from deeploc.errors import DeepLocError
+from deeploc.media.trim import Cut
 from deeploc.report import Report
-from deeploc.saved import BadReport, read_report
-from deeploc.trim import Cut
+from deeploc.report_files import (
+    BadReport,
+    read_report,
+)
 
 REPORTS = (".json", ".npz")
 

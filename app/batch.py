@@ -15,9 +15,12 @@ from typing import Literal
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from app.choice import Choice
-from app.downloads import Downloads, Shown
+from app.runtime.downloads import (
+    Downloads,
+    Shown,
+)
+from deeploc.media.trim import Cut
 from deeploc.report import Report
-from deeploc.trim import Cut
 
 HEADERS = ("#", "File", "Verdict", "Score", "Forged, s", "Intervals", "Length, s", "Notes")
 WIDTHS: list[str | int] = [48, 200, 230, 90, 100, 100, 100, 340]  # pixels

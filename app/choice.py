@@ -7,18 +7,31 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from app.truth import Truth, find_truth
+from app.truth import (
+    Truth,
+    find_truth,
+)
 from deeploc.calibration import Calibration
 from deeploc.errors import UnreadableMedia
-from deeploc.media import open_clip
-from deeploc.report import ModelInfo, Report, Timing
-from deeploc.saved import read_report
-from deeploc.timeline import Segment, Timeline
-from deeploc.trim import Cut, trim_clip
+from deeploc.media.clip import open_clip
+from deeploc.media.trim import (
+    Cut,
+    trim_clip,
+)
+from deeploc.report import (
+    ModelInfo,
+    Report,
+    Timing,
+)
+from deeploc.report_files import read_report
+from deeploc.timeline import (
+    Segment,
+    Timeline,
+)
 
 Kind = Literal["analyse", "look", "report", "batch"]
 NOT_ANALYSED = "not analysed"
-MOST = 48  # clips at once; app/viewer/several.js says the same
+MOST = 48  # clips at once; app/viewer/upload/several.js says the same
 
 
 @dataclass(frozen=True)

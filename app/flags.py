@@ -7,7 +7,7 @@ import os
 import sys
 from importlib.util import find_spec
 
-from app.space import limits
+from app.runtime.space import limits
 from deeploc.errors import DeepLocError
 
 

@@ -16,10 +16,21 @@ from typing import Any
 
 import gradio as gr
 
-from app.batch import Entry, done, rows, write_zip
-from app.choice import Choice, bare_report, chosen, of_part, opened_report, truth_of
-from app.downloads import Downloads, Shown
-from app.line import Line
+from app.batch import (
+    Entry,
+    done,
+    rows,
+    write_zip,
+)
+from app.choice import (
+    Choice,
+    bare_report,
+    chosen,
+    of_part,
+    opened_report,
+    truth_of,
+)
+from app.examples import saved_result
 from app.panels import (
     batch_panel,
     failure_panel,
@@ -30,15 +41,40 @@ from app.panels import (
     queue_panel,
     waiting_panel,
 )
-from app.results import saved_result
-from app.runs import Failure, Localize, Progress, Queued, Sessions, Stopped, run
-from app.text import BATCH_DONE, BATCH_RUNNING, BROKEN, CANCELLED, FAILED, LINK_GONE
+from app.runtime.analysis import (
+    Failure,
+    Localize,
+    Progress,
+    Queued,
+    Sessions,
+    Stopped,
+    run,
+)
+from app.runtime.downloads import (
+    Downloads,
+    Shown,
+)
+from app.runtime.queue import Line
 from app.viewer.payload import to_payload
-from deeploc.display import display_clip
-from deeploc.errors import Cancelled, DeepLocError
-from deeploc.media import file_sha256
-from deeploc.report import ModelInfo, Report
-from deeploc.trim import Cut
+from app.wording import (
+    BATCH_DONE,
+    BATCH_RUNNING,
+    BROKEN,
+    CANCELLED,
+    FAILED,
+    LINK_GONE,
+)
+from deeploc.errors import (
+    Cancelled,
+    DeepLocError,
+)
+from deeploc.media.clip import file_sha256
+from deeploc.media.proxy import display_clip
+from deeploc.media.trim import Cut
+from deeploc.report import (
+    ModelInfo,
+    Report,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from app.runs import Progress, Queued
-from app.text import (
+from app.runtime.analysis import (
+    Progress,
+    Queued,
+)
+from app.wording import (
     EXAMPLES,
     EXAMPLES_HEADING,
     KEPT,

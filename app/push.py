@@ -19,10 +19,10 @@ from gradio.utils import get_space
 from huggingface_hub import CommitOperationAdd, HfApi, whoami
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
-from app.downloads import Shown
-from app.exchange import file_name
+from app.annotation_files import file_name
 from app.panels import notice_panel
-from app.text import (
+from app.runtime.downloads import Shown
+from app.wording import (
     BROKEN,
     PUSH_AWAY,
     PUSH_BUTTON,

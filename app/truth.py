@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from app.text import TRUTH_MISSING, TRUTH_SHOWN
+from app.wording import (
+    TRUTH_MISSING,
+    TRUTH_SHOWN,
+)
 from deeploc.annotations import read_annotations
 from deeploc.annotations.truth import row_of
 from deeploc.errors import BadAnnotations

@@ -9,19 +9,41 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from app import exchange
-from app.api import Api, add_api
-from app.batch import HEADERS, TYPES, WIDTHS
+from app import annotation_files as exchange
+from app.api import (
+    Api,
+    add_api,
+)
+from app.batch import (
+    HEADERS,
+    TYPES,
+    WIDTHS,
+)
 from app.choice import Choice
-from app.downloads import DOWNLOADS, Downloads
-from app.handlers import Handlers, Updates
-from app.models import manifest
-from app.panels import example_cards, notice_panel
-from app.private import Untracked
+from app.examples import EXAMPLES
+from app.handlers import (
+    Handlers,
+    Updates,
+)
+from app.panels import (
+    example_cards,
+    notice_panel,
+)
 from app.push import add_push
-from app.results import EXAMPLES
-from app.runs import Localize
-from app.text import (
+from app.runtime.analysis import Localize
+from app.runtime.downloads import (
+    DOWNLOADS,
+    Downloads,
+)
+from app.runtime.models import manifest
+from app.runtime.storage import Untracked
+from app.viewer.component import (
+    MODULES,
+    PLOTLY,
+    Drop,
+    Viewer,
+)
+from app.wording import (
     BATCH_HELP,
     BATCH_LABEL,
     BATCH_ZIP,
@@ -36,8 +58,7 @@ from app.text import (
     TRUTH_HELP,
     TRUTH_LABEL,
 )
-from app.viewer.component import MODULES, PLOTLY, Drop, Viewer
-from deeploc.media import max_minutes
+from deeploc.media.clip import max_minutes
 
 ORDER = ("picture.mp4", "sound.mp4", "authentic.mp4")
 VIDEO_TYPES = "video/*,.mkv,.mov,.avi,.mpg,.mts,.ts,.wmv,.flv,.3gp"

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from app.text import NO_PROOF, NOT_ANALYSED_RATE
-from deeploc.calibration import NONE, SOME, STRONG
+from app.wording import (
+    NO_PROOF,
+    NOT_ANALYSED_RATE,
+)
+from deeploc.calibration import (
+    NONE,
+    SOME,
+    STRONG,
+)
 from deeploc.report import Report
 from deeploc.timeline import Timeline
 

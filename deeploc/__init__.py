@@ -4,10 +4,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deeploc.errors import Cancelled, DeepLocError
-    from deeploc.localizer import Localizer, load_localizer
-    from deeploc.report import Localization, Report
-    from deeploc.timeline import Segment, Timeline
+    from deeploc.errors import (
+        Cancelled,
+        DeepLocError,
+    )
+    from deeploc.localizer import (
+        Localizer,
+        load_localizer,
+    )
+    from deeploc.report import (
+        Localization,
+        Report,
+    )
+    from deeploc.timeline import (
+        Segment,
+        Timeline,
+    )
 
 __all__ = [
     "Cancelled",

@@ -26,7 +26,10 @@ from huggingface_hub.errors import (
 from safetensors import SafetensorError
 
 from deeploc.errors import BadCheckpoint
-from deeploc.models.rt_deeploc import FORMAT, RTDeepLoc
+from deeploc.models.rt_deeploc import (
+    FORMAT,
+    RTDeepLoc,
+)
 from deeploc.report import ModelInfo
 
 EMBEDDED = Path(__file__).parents[1] / "assets" / "checkpoint"

@@ -13,10 +13,20 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from deeploc.annotations.clip import told_apart
-from deeploc.metrics import average_precision, average_recall, frame_auc
-from deeploc.report import Localization, Report
+from deeploc.metrics import (
+    average_precision,
+    average_recall,
+    frame_auc,
+)
+from deeploc.report import (
+    Localization,
+    Report,
+)
 from deeploc.scores import Stream
-from deeploc.timeline import Segment, Timeline
+from deeploc.timeline import (
+    Segment,
+    Timeline,
+)
 
 Kind = Literal["TP", "LOC", "DUP", "FP"]
 NEAR = 0.1  # an interval below the wanted tIoU, but from here on, is a localisation error

@@ -17,19 +17,50 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from deeploc.calibration import UNCALIBRATED_MARKS, heat_scale
+from deeploc.audio import (
+    MEL_BINS,
+    heard_steps,
+    log_mel,
+    peaks,
+    vocoder_lines,
+)
+from deeploc.calibration import (
+    UNCALIBRATED_MARKS,
+    heat_scale,
+)
 from deeploc.checkpoints import load_checkpoint
-from deeploc.discover import discover, errors
-from deeploc.errors import DeepLocError, NoFace
-from deeploc.faces.crop import crop_faces, crop_squares
+from deeploc.errors import (
+    DeepLocError,
+    NoFace,
+)
+from deeploc.evidence import (
+    Evidence,
+    discover,
+    errors,
+    measure,
+)
+from deeploc.export.inspection import (
+    Inspection,
+    inspected,
+)
+from deeploc.faces.crop import (
+    crop_faces,
+    crop_squares,
+)
 from deeploc.faces.detector import FaceDetector
 from deeploc.faces.track import FaceTrack
 from deeploc.faces.tracker import track_faces
-from deeploc.inspection import Inspection, inspected
-from deeploc.measure import Evidence, measure
-from deeploc.media import Clip, file_sha256, open_clip
+from deeploc.media.clip import (
+    Clip,
+    file_sha256,
+    open_clip,
+)
 from deeploc.models.rt_deeploc import RTDeepLoc
-from deeploc.postprocess import clip_score, to_proposals, to_timeline
+from deeploc.postprocess import (
+    clip_score,
+    to_proposals,
+    to_timeline,
+)
 from deeploc.report import (
     FaceEvidence,
     Localization,
@@ -39,8 +70,10 @@ from deeploc.report import (
     Timing,
     Unscored,
 )
-from deeploc.scores import FrameScores, Stream
-from deeploc.sound import MEL_BINS, heard_steps, log_mel, peaks, vocoder_lines
+from deeploc.scores import (
+    FrameScores,
+    Stream,
+)
 
 STAGES = ("decode", "faces", "reconstruct", "discover")
 MIN_SEEN_SHARE = 0.5

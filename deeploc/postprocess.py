@@ -12,8 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from deeploc.report import Localization
-from deeploc.scores import FrameScores, Kind
-from deeploc.timeline import SLACK, Timeline
+from deeploc.scores import (
+    FrameScores,
+    Kind,
+)
+from deeploc.timeline import (
+    SLACK,
+    Timeline,
+)
 
 UNDECIDED = 0.5
 

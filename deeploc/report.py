@@ -12,8 +12,11 @@ import numpy as np
 
 from deeploc.calibration import Calibration
 from deeploc.faces.track import FaceTrack
-from deeploc.media import MediaInfo
-from deeploc.scores import FrameScores, Stream
+from deeploc.media.clip import MediaInfo
+from deeploc.scores import (
+    FrameScores,
+    Stream,
+)
 from deeploc.timeline import Segment
 
 SCHEMA = 1

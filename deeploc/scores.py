@@ -10,7 +10,10 @@ from typing import Literal
 
 import numpy as np
 
-from deeploc.timeline import FrameGrid, Timeline
+from deeploc.timeline import (
+    FrameGrid,
+    Timeline,
+)
 
 Stream = Literal["visual", "audio", "fused"]  # fused: whichever of the two is forged
 STREAMS: tuple[Stream, ...] = ("visual", "audio", "fused")

@@ -4,11 +4,23 @@ from dataclasses import replace
 
 import numpy as np
 
-from deeploc.calibration import SOME, Calibration
-from deeploc.media import MediaInfo
-from deeploc.report import Localization, ModelInfo, Report, Timing, Unscored
+from deeploc.calibration import (
+    SOME,
+    Calibration,
+)
+from deeploc.media.clip import MediaInfo
+from deeploc.report import (
+    Localization,
+    ModelInfo,
+    Report,
+    Timing,
+    Unscored,
+)
 from deeploc.scores import FrameScores
-from deeploc.timeline import FrameGrid, Segment
+from deeploc.timeline import (
+    FrameGrid,
+    Segment,
+)
 
 GRID = FrameGrid(rate_hz=25, n_frames=50)
 

@@ -10,11 +10,21 @@ import torch
 from safetensors.torch import load_file
 
 from deeploc.annotations import read_annotations
-from deeploc.calibration import NONE, SOME, STRONG
-from deeploc.checkpoints import EMBEDDED, WEIGHTS
+from deeploc.calibration import (
+    NONE,
+    SOME,
+    STRONG,
+)
+from deeploc.checkpoints import (
+    EMBEDDED,
+    WEIGHTS,
+)
 from deeploc.localizer import load_localizer
-from train.evaluate import METRICS, TABLES
-from train.tables import markdown
+from train.evaluate.evaluation import (
+    METRICS,
+    TABLES,
+)
+from train.evaluate.tables import markdown
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "assets" / "examples"

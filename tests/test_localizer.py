@@ -8,7 +8,11 @@ import av
 import numpy as np
 import pytest
 
-from deeploc.calibration import NOT_ENOUGH, UNTRAINED, Calibration
+from deeploc.calibration import (
+    NOT_ENOUGH,
+    UNTRAINED,
+    Calibration,
+)
 from deeploc.errors import (
     Cancelled,
     ClipTooShort,
@@ -17,8 +21,13 @@ from deeploc.errors import (
     NoVideo,
     UnreadableMedia,
 )
-from deeploc.localizer import STAGES, Localizer, load_localizer
-from deeploc.media import open_clip, write_clip
+from deeploc.localizer import (
+    STAGES,
+    Localizer,
+    load_localizer,
+)
+from deeploc.media.clip import open_clip
+from deeploc.media.writer import write_clip
 from deeploc.report import ModelInfo
 
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"

@@ -1,6 +1,6 @@
 """`python -m train DATA RUN`: from a dataset to a checkpoint, on one machine.
 
-Runs `train.extract` into `RUN/cache`, then `train.pretrain_mae` and `train.train_fdn`, each with
+Runs `train.data.extract` into `RUN/cache`, then `train.pretrain` and `train.discover`, each with
 its own defaults. Killed, it goes on where it was. Whoever wants another option, or several GPUs,
 runs the three one by one. It looks at no test clip: `train.evaluate RUN/model RUN/cache` does.
 """
@@ -11,7 +11,13 @@ import argparse
 from pathlib import Path
 
 from deeploc.checkpoints import CONFIG
-from train import extract, pretrain_mae, train_fdn
+from train import (
+    discover as train_fdn,
+)
+from train import (
+    pretrain as pretrain_mae,
+)
+from train.data import extract
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -41,8 +47,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
     parser.add_argument("data", type=Path, help="a dataset: its folder, or its metadata file")
     parser.add_argument("run", type=Path, help="folder for the cache, the logs, the checkpoint")
-    parser.add_argument("--format", help="the dataset's format, see train.extract")
-    parser.add_argument("--labels", help="clip, streams or frames, see train.train_fdn")
+    parser.add_argument("--format", help="the dataset's format, see train.data.extract")
+    parser.add_argument("--labels", help="clip, streams or frames, see train.discover")
     parser.add_argument("--name", help="name stored in the checkpoint")
     parser.add_argument("--steps", type=int, help="of pretraining")
     parser.add_argument("--epochs", type=int, help="of discovery")

@@ -11,8 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from deeploc.calibration import Calibration
-from deeploc.discover import discover, errors
-from deeploc.measure import Evidence
+from deeploc.evidence import (
+    Evidence,
+    discover,
+    errors,
+)
 from deeploc.models.rt_deeploc import RTDeepLoc
 from deeploc.postprocess import clip_score
 from deeploc.scores import STREAMS

@@ -19,9 +19,22 @@ from scipy.signal import fftconvolve, lfilter
 from skimage.data import astronaut
 
 from deeploc.faces.detector import FaceDetector
-from deeploc.media import AUDIO_RATE_HZ, VIDEO_RATE_HZ, write_clip
-from train import forge_picture, forge_sound, forge_tts
-from train.forge_face import Picture, follow_landmarks
+from deeploc.media.clip import (
+    AUDIO_RATE_HZ,
+    VIDEO_RATE_HZ,
+)
+from deeploc.media.writer import write_clip
+from train.forge.picture import families as forge_picture
+from train.forge.picture.face import (
+    Picture,
+    follow_landmarks,
+)
+from train.forge.sound import (
+    families as forge_sound,
+)
+from train.forge.sound import (
+    text_to_speech as forge_tts,
+)
 
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
 SIZE = (360, 480)

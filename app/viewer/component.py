@@ -40,7 +40,7 @@ import(fileUrl(MODULES + "/viewer.js")).then(({ mount }) => {
 """
 ON_DROP = """
 const root = element.querySelector(".dl-drop");
-import(fileUrl(MODULES + "/drop.js")).then(({ Drop }) => {
+import(fileUrl(MODULES + "/upload/drop.js")).then(({ Drop }) => {
     const limits = { seconds: OPTIONS.seconds, bytes: config.max_file_size ?? null };
     const sent = (data) => trigger("upload", data);
     const uploadUrl = `${api}/upload`;

@@ -11,9 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from app.verdict import headline
-from app.viewer.packing import pack_heat, pack_sound, pack_track, pack_waveform
+from app.viewer.packing import (
+    pack_heat,
+    pack_sound,
+    pack_track,
+    pack_waveform,
+)
 from deeploc.annotations.clip import told_apart
-from deeploc.media import VIDEO_RATE_HZ
+from deeploc.media.clip import VIDEO_RATE_HZ
 from deeploc.report import Report
 from deeploc.scores import Stream
 from deeploc.timeline import Timeline

@@ -1,23 +1,23 @@
 // Puts the viewer together: one clock and one time scale, given to every part.
 
-import { toJson } from "./annotation.js";
-import { Chart, loadPlotly } from "./chart.js";
-import { Clock } from "./clock.js";
-import { make } from "./dom.js";
-import { buildEdit } from "./edit.js";
-import { buildEvidence } from "./evidence.js";
-import { Heat } from "./heat.js";
-import { bindKeys } from "./keys.js";
-import { Live } from "./live.js";
-import { gestures } from "./gestures.js";
-import { Overview } from "./overview.js";
-import { linkButton, reportMenu } from "./reports.js";
-import { TimeScale } from "./scale.js";
-import { Stack } from "./stack.js";
-import { transport } from "./transport.js";
-import { verdictStrip } from "./verdict.js";
+import { toJson } from "./edit/annotation.js";
+import { Chart, loadPlotly } from "./curves/chart.js";
+import { Clock } from "./time/clock.js";
+import { make } from "./core/dom.js";
+import { buildEdit } from "./edit/edit.js";
+import { buildEvidence } from "./curves/evidence.js";
+import { Heat } from "./curves/heat.js";
+import { bindKeys } from "./core/keys.js";
+import { Live } from "./core/live.js";
+import { gestures } from "./core/gestures.js";
+import { Overview } from "./time/overview.js";
+import { linkButton, reportMenu } from "./edit/reports.js";
+import { TimeScale } from "./time/scale.js";
+import { Stack } from "./curves/stack.js";
+import { transport } from "./time/transport.js";
+import { verdictStrip } from "./core/verdict.js";
 
-const SHEETS = ["viewer.css", "evidence.css", "edit.css", "phone.css"];
+const SHEETS = ["viewer.css", "curves/evidence.css", "edit/edit.css", "phone.css"];
 
 // server: the functions of the page's component that write and read files, where it has any;
 // formats, downloads: the [key, label] of those that it writes of an annotation and of the report. chooseFace(number): scores another face of the clip.

@@ -4,10 +4,21 @@ Formats are told apart by content or named; `read.py` lists them. Nothing here k
 """
 
 from deeploc.annotations.clip import ClipAnnotation
-from deeploc.annotations.dataset import FOLDER, Dataset, read_dataset
-from deeploc.annotations.lavdf import write_lavdf
-from deeploc.annotations.read import AUTO, FORMATS, read_annotations
-from deeploc.annotations.table import CSV_COLUMNS, write_csv
+from deeploc.annotations.dataset import (
+    FOLDER,
+    Dataset,
+    read_dataset,
+)
+from deeploc.annotations.formats.lavdf import write_lavdf
+from deeploc.annotations.formats.table import (
+    CSV_COLUMNS,
+    write_csv,
+)
+from deeploc.annotations.read import (
+    AUTO,
+    FORMATS,
+    read_annotations,
+)
 
 __all__ = [
     "AUTO",

@@ -15,8 +15,14 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from deeploc.errors import BadAnnotations
-from deeploc.report import ModelInfo, Report
-from deeploc.scores import STREAMS, Stream
+from deeploc.report import (
+    ModelInfo,
+    Report,
+)
+from deeploc.scores import (
+    STREAMS,
+    Stream,
+)
 from deeploc.timeline import Segment
 
 FORMAT, VERSION = "deeploc-annotation", 1

@@ -9,10 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from deeploc.annotations.clip import ClipAnnotation, to_split
-from deeploc.annotations.read import AUTO, read_annotations, refuse_duplicates
-from deeploc.annotations.table import CSV_COLUMNS
-from deeploc.annotations.ummaformer import SOUND_SUFFIXES
+from deeploc.annotations.clip import (
+    ClipAnnotation,
+    to_split,
+)
+from deeploc.annotations.formats.table import CSV_COLUMNS
+from deeploc.annotations.formats.ummaformer import SOUND_SUFFIXES
+from deeploc.annotations.read import (
+    AUTO,
+    read_annotations,
+    refuse_duplicates,
+)
 from deeploc.errors import BadAnnotations
 
 FOLDER = "folder"

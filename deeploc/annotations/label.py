@@ -9,8 +9,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from deeploc.annotations.annotation import ORIGINS, STATUSES, Interval, said_of
-from deeploc.scores import STREAMS, Stream
+from deeploc.annotations.annotation import (
+    ORIGINS,
+    STATUSES,
+    Interval,
+    said_of,
+)
+from deeploc.scores import (
+    STREAMS,
+    Stream,
+)
 
 WORDS: dict[Stream, set[str]] = {
     "visual": {"visual", "video", "picture", "face", "lip"},

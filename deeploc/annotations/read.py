@@ -12,13 +12,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deeploc.annotations.activitynet import activitynet_clip
-from deeploc.annotations.avdeepfake1m import avdeepfake1m_clip
 from deeploc.annotations.clip import ClipAnnotation
-from deeploc.annotations.forgerynet import forgerynet_line, is_line
-from deeploc.annotations.lavdf import lavdf_clip
-from deeploc.annotations.table import CSV_COLUMNS, read_csv
-from deeploc.annotations.ummaformer import ummaformer_clip
+from deeploc.annotations.formats.activitynet import activitynet_clip
+from deeploc.annotations.formats.avdeepfake1m import avdeepfake1m_clip
+from deeploc.annotations.formats.forgerynet import (
+    forgerynet_line,
+    is_line,
+)
+from deeploc.annotations.formats.lavdf import lavdf_clip
+from deeploc.annotations.formats.table import (
+    CSV_COLUMNS,
+    read_csv,
+)
+from deeploc.annotations.formats.ummaformer import ummaformer_clip
 from deeploc.errors import BadAnnotations
 
 FORMATS = ("lavdf", "avdeepfake1m", "forgerynet", "activitynet", "ummaformer", "csv")

@@ -9,8 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from deeploc.annotations.annotation import Annotation, Interval, Media
-from deeploc.annotations.clip import ClipAnnotation, by_stream, told_apart
+from deeploc.annotations.annotation import (
+    Annotation,
+    Interval,
+    Media,
+)
+from deeploc.annotations.clip import (
+    ClipAnnotation,
+    by_stream,
+    told_apart,
+)
 from deeploc.errors import BadAnnotations
 from deeploc.timeline import Timeline
 

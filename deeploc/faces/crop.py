@@ -11,7 +11,10 @@ import numpy as np
 from PIL import Image
 
 from deeploc.faces.track import FaceTrack
-from deeploc.media import Clip, Picture
+from deeploc.media.clip import (
+    Clip,
+    Picture,
+)
 
 CROP_MARGIN = 1.1
 

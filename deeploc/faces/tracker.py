@@ -12,9 +12,13 @@ from itertools import pairwise
 import numpy as np
 
 from deeploc.errors import NoFace
-from deeploc.faces.detector import DETECT_WIDTH, Detections, FaceDetector
+from deeploc.faces.detector import (
+    DETECT_WIDTH,
+    Detections,
+    FaceDetector,
+)
 from deeploc.faces.track import FaceTrack
-from deeploc.media import Clip
+from deeploc.media.clip import Clip
 
 DETECT_EVERY = 6
 DETECT_BATCH = 8

@@ -3,7 +3,7 @@
 It sees the whole clip and only ever relative to itself: a partial forgery is an outlier among the
 clip's own steps. Cells of the face are averaged over a few zones first, and rows of the mel over
 three bands: who learns from few people would else learn these people. Vocoders leave traces too
-fine for any mel, so it is shown their lines, too (`deeploc.sound.vocoder_lines`). It knows nothing
+fine for any mel, so it is shown their lines, too (`deeploc.audio.vocoder_lines`). It knows nothing
 about pixels, seconds or how the evidence was measured.
 
 Shapes: B clips, T steps (25 Hz), L cells or rows, V evidence values each, D values a step, R frame
@@ -27,7 +27,7 @@ class FDNConfig:
 
     `inputs`: which evidence is looked at, "all", "content" (the lines, and of the `values` of every
     zone the first `content`, which owe nothing to a reconstruction) or "error" (the others). The
-    error guides training (`deeploc.losses.candidates`); as an input, too, it made scores worse.
+    error guides training (`candidates`); as an input, too, it made scores worse.
     `one_head`: nothing taught the heads of picture and sound, so the third answers for them.
     """
 

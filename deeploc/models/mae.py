@@ -6,7 +6,7 @@ large, or too small (forged content is often smoother than authentic content). W
 be rebuilt, the face at twice the resolution and the sound's linear spectrum, it only weighs: how
 much there is, against how much should be ("detail").
 
-It knows nothing about clips, labels, or what a surprise means: `deeploc.measure` turns it into
+It knows nothing about clips, labels, or what a surprise means: `deeploc.evidence` turns it into
 evidence. The design is our own; RT-DeepLoc's abstract fixes only "MAE trained on authentic data".
 
 Shapes: B windows, K steps a window (25 Hz), L = Lv + La patches (picture first), S steps a patch.
@@ -162,7 +162,7 @@ class MAE(nn.Module):
 
     def targets(self, faces: Tensor, mel: Tensor) -> Patches:
         """Patches of `faces (B, K, crop, crop, 3) uint8` and `mel (B, 4K, M + rows)`, the log-mel
-        and the flatness of as many bands as it has rows of patches (`deeploc.sound.log_mel`)."""
+        and the flatness of as many bands as it has rows of patches (`deeploc.audio.log_mel`)."""
         c = self.config
         assert faces.shape[1:] == (c.window, c.crop, c.crop, 3), faces.shape
         assert mel.shape[1:] == (c.window * c.mel_per_step, len(self.mel_mean)), mel.shape

@@ -16,8 +16,11 @@ from playwright.sync_api import Page
 
 from app.viewer.component import MODULES
 from app.viewer.payload import to_payload
-from deeploc.media import MediaInfo
-from deeploc.timeline import Segment, Timeline
+from deeploc.media.clip import MediaInfo
+from deeploc.timeline import (
+    Segment,
+    Timeline,
+)
 from tests.app.canned import HEIGHT, SECONDS, WIDTH, canned_report
 
 SHA256 = "5e" * 32

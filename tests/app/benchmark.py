@@ -19,10 +19,18 @@ from playwright.sync_api import sync_playwright
 
 from app.viewer.component import PLOTLY
 from app.viewer.payload import to_payload
-from deeploc.media import MediaInfo
-from deeploc.report import FaceEvidence, Localization, Report, SoundEvidence
+from deeploc.media.clip import MediaInfo
+from deeploc.report import (
+    FaceEvidence,
+    Localization,
+    Report,
+    SoundEvidence,
+)
 from deeploc.scores import FrameScores
-from deeploc.timeline import FrameGrid, Segment
+from deeploc.timeline import (
+    FrameGrid,
+    Segment,
+)
 from tests.app.alone import served
 from tests.app.canned import canned_report
 from tests.app.numbered import BITS, SIDE, write_numbered

@@ -9,11 +9,19 @@ from pathlib import Path
 
 import numpy as np
 
-from deeploc.calibration import SOME, Calibration, heat_scale
+from deeploc.calibration import (
+    SOME,
+    Calibration,
+    heat_scale,
+)
 from deeploc.errors import NoFace
+from deeploc.export.inspection import inspected
 from deeploc.faces.track import FaceTrack
-from deeploc.inspection import inspected
-from deeploc.media import AUDIO_RATE_HZ, MediaInfo, write_clip
+from deeploc.media.clip import (
+    AUDIO_RATE_HZ,
+    MediaInfo,
+)
+from deeploc.media.writer import write_clip
 from deeploc.report import (
     FaceEvidence,
     Localization,
@@ -24,7 +32,10 @@ from deeploc.report import (
     Unscored,
 )
 from deeploc.scores import FrameScores
-from deeploc.timeline import FrameGrid, Segment
+from deeploc.timeline import (
+    FrameGrid,
+    Segment,
+)
 from deeploc.windows import Window
 
 SECONDS, WIDTH, HEIGHT = 4, 320, 180

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Error, expect, sync_playwright
 
-from app.theme import CSS, THEME
+from app.theme import (
+    CSS,
+    THEME,
+)
 from app.ui import build_demo
 from deeploc.annotations import read_annotations
 from tests.app.canned import FORGED, CannedLocalizer, write_moving_clip

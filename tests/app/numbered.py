@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deeploc.media import Mp4Writer
+from deeploc.media.writer import Mp4Writer
 
 BITS, SIDE = 10, 16
 TICKS = 90_000  # a second

@@ -11,8 +11,11 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from app.results import EXAMPLES
-from app.theme import CSS, THEME
+from app.examples import EXAMPLES
+from app.theme import (
+    CSS,
+    THEME,
+)
 from app.ui import build_demo
 from deeploc.errors import NoFace
 from deeploc.report import Report

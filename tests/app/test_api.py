@@ -8,11 +8,14 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from app.exchange import EXPORTS
-from app.theme import CSS, THEME
+from app.annotation_files import EXPORTS
+from app.theme import (
+    CSS,
+    THEME,
+)
 from app.ui import build_demo
 from deeploc.annotations.annotation import to_annotation
-from deeploc.saved import save_report
+from deeploc.report_files import save_report
 from tests.app.canned import FORGED, NO_FACE, CannedLocalizer, canned_report, write_moving_clip
 
 LOCALIZER = CannedLocalizer()

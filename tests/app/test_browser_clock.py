@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from app.viewer.payload import to_payload
-from deeploc.media import open_clip
+from deeploc.media.clip import open_clip
 from tests.app.alone import served
 from tests.app.canned import canned_report
 from tests.app.numbered import READ, write_numbered

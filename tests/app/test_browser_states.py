@@ -6,11 +6,14 @@ from fractions import Fraction
 import pytest
 from playwright.sync_api import expect
 
-from app.models import Models
-from app.theme import CSS, THEME
+from app.runtime.models import Models
+from app.theme import (
+    CSS,
+    THEME,
+)
 from app.ui import build_demo
 from deeploc.errors import BadCheckpoint
-from deeploc.saved import save_report
+from deeploc.report_files import save_report
 from tests.app.canned import canned_report
 from tests.app.numbered import write_numbered
 from tests.app.pages import PATIENCE_MS, analysed, block, cursor_s, upload

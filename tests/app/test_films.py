@@ -7,8 +7,14 @@ import numpy as np
 import pytest
 
 from deeploc.errors import DeepLocError
-from deeploc.films import CURVE_HEIGHT, ORANGE, write_annotated, write_inspected
-from deeploc.media import open_clip, write_clip
+from deeploc.export.films import (
+    CURVE_HEIGHT,
+    ORANGE,
+    write_annotated,
+    write_inspected,
+)
+from deeploc.media.clip import open_clip
+from deeploc.media.writer import write_clip
 from tests.app.canned import FORGED, GRID, canned_report, write_inspection, write_moving_clip
 
 

@@ -7,9 +7,19 @@ import pytest
 
 from app.choice import Choice
 from app.handlers import Handlers
-from app.runs import Failure, Progress, Stopped, remaining, run
-from app.text import BROKEN, CANCELLED, STAGES
+from app.runtime.analysis import (
+    Failure,
+    Progress,
+    Stopped,
+    remaining,
+    run,
+)
 from app.truth import find_truth
+from app.wording import (
+    BROKEN,
+    CANCELLED,
+    STAGES,
+)
 from deeploc.report import Report
 from tests.app.canned import NO_FACE, CannedLocalizer, write_moving_clip
 from tests.clips import write_av
@@ -46,7 +56,7 @@ def test_an_expected_error_is_its_sentence():
 
 
 def test_an_unexpected_error_is_calm_and_logged(caplog):
-    with caplog.at_level(logging.ERROR, logger="app.runs"):
+    with caplog.at_level(logging.ERROR, logger="app.runtime.analysis"):
         assert states("broken.mp4")[-1] == Failure(BROKEN)
     assert "tensor of unexpected shape" in caplog.text
 

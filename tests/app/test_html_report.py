@@ -1,9 +1,19 @@
 import pytest
 
-from app.choice import Choice, bare_report
-from app.downloads import WRITERS, Downloads, Shown
-from app.html_report import to_html, write_html
-from deeploc.trim import Cut
+from app.choice import (
+    Choice,
+    bare_report,
+)
+from app.html_report import (
+    to_html,
+    write_html,
+)
+from app.runtime.downloads import (
+    WRITERS,
+    Downloads,
+    Shown,
+)
+from deeploc.media.trim import Cut
 from tests.app.canned import canned_report
 
 

@@ -7,12 +7,21 @@ from pathlib import Path
 import pytest
 
 from app.choice import Choice
-from app.downloads import Downloads
 from app.handlers import Handlers
-from app.models import Models, manifest
-from app.runs import Failure, run
-from deeploc.errors import BadCheckpoint, DeepLocError
-from deeploc.media import file_sha256
+from app.runtime.analysis import (
+    Failure,
+    run,
+)
+from app.runtime.downloads import Downloads
+from app.runtime.models import (
+    Models,
+    manifest,
+)
+from deeploc.errors import (
+    BadCheckpoint,
+    DeepLocError,
+)
+from deeploc.media.clip import file_sha256
 from deeploc.report import ModelInfo
 from tests.app.canned import CannedLocalizer, write_moving_clip
 

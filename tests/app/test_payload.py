@@ -7,14 +7,34 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.verdict import headline, scored_shares
+from app.verdict import (
+    headline,
+    scored_shares,
+)
 from app.viewer.component import MODULES
-from app.viewer.packing import LOUDNESS, NO_BOX, NOTHING, on_scale, thinning
-from app.viewer.payload import to_payload, truth_spans
-from deeploc.calibration import NONE, NOT_ENOUGH, UNTRAINED, Calibration
-from deeploc.inspection import COLOURS
+from app.viewer.packing import (
+    LOUDNESS,
+    NO_BOX,
+    NOTHING,
+    on_scale,
+    thinning,
+)
+from app.viewer.payload import (
+    to_payload,
+    truth_spans,
+)
+from deeploc.calibration import (
+    NONE,
+    NOT_ENOUGH,
+    UNTRAINED,
+    Calibration,
+)
+from deeploc.export.inspection import COLOURS
 from deeploc.report import SoundEvidence
-from deeploc.timeline import Segment, Timeline
+from deeploc.timeline import (
+    Segment,
+    Timeline,
+)
 from tests.app.canned import GRID, canned_report
 
 
@@ -156,7 +176,7 @@ def test_packing_clips_and_keeps_what_is_unknown():
 
 
 def test_the_page_and_the_inspection_clip_share_their_colours():
-    module = (MODULES / "colours.js").read_text()
+    module = (MODULES / "core" / "colours.js").read_text()
     listed = re.search(r"VIRIDIS = (\[\[.*?\]\])", module).group(1)
     assert json.loads(listed) == COLOURS.tolist()
 

@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from app.results import EXAMPLES, result_paths, saved_result
+from app.examples import (
+    EXAMPLES,
+    result_paths,
+    saved_result,
+)
 from app.viewer.payload import to_payload
 from deeploc.report import ModelInfo
 

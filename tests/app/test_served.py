@@ -14,9 +14,9 @@ import httpx
 import pytest
 from gradio_client import Client, handle_file
 
-from app import bundle
+from app.examples import EXAMPLES
 from app.flags import needing
-from app.results import EXAMPLES
+from app.runtime import bundle
 
 ROOT = Path(__file__).parents[2]
 SPACE_B = 12 << 30

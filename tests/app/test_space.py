@@ -15,17 +15,33 @@ import pytest
 from gradio_client import Client, handle_file
 from packaging.requirements import Requirement
 
-from app import bundle
 from app.choice import Choice
+from app.examples import EXAMPLES
 from app.handlers import Handlers
-from app.models import Models
-from app.results import EXAMPLES
-from app.runs import Failure, Progress, Stopped, run
-from app.space import Lent, Limits, gpu_seconds, limits
-from app.text import BROKEN, NO_GPU
+from app.runtime import bundle
+from app.runtime.analysis import (
+    Failure,
+    Progress,
+    Stopped,
+    run,
+)
+from app.runtime.models import Models
+from app.runtime.space import (
+    Lent,
+    Limits,
+    gpu_seconds,
+    limits,
+)
 from app.ui import build_demo
+from app.wording import (
+    BROKEN,
+    NO_GPU,
+)
 from deeploc.errors import DeepLocError
-from deeploc.report import ModelInfo, Report
+from deeploc.report import (
+    ModelInfo,
+    Report,
+)
 from tests.app.canned import NO_FACE, CannedLocalizer, write_moving_clip
 from tests.app.lending import Lender
 
@@ -165,7 +181,7 @@ def test_a_model_that_cannot_be_had_is_a_notice(clips, error, said):
 
 
 def test_torch_is_not_loaded_before_the_page():
-    code = "import sys, app.space, app.ui; assert 'torch' not in sys.modules"
+    code = "import sys, app.runtime.space, app.ui; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 

@@ -3,14 +3,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from deeploc.losses import (
-    aicl_loss,
-    candidates,
-    clip_logits,
-    mil_loss,
-    mtlr_loss,
-    noisy_or_loss,
-)
 from deeploc.models.fdn import (
     FACE_ZONES,
     FDN,
@@ -20,6 +12,14 @@ from deeploc.models.fdn import (
     lines_input,
     picture_input,
     sound_input,
+)
+from train.losses.discovery import (
+    aicl_loss,
+    candidates,
+    clip_logits,
+    mil_loss,
+    mtlr_loss,
+    noisy_or_loss,
 )
 
 T = 100

@@ -3,7 +3,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from deeploc.losses import reconstruction_loss
 from deeploc.models.mae import (
     MAE,
     MAEConfig,
@@ -15,6 +14,7 @@ from deeploc.models.mae import (
     sound_energies,
 )
 from deeploc.models.rt_deeploc import TINY
+from train.losses.discovery import reconstruction_loss
 
 
 @pytest.fixture

@@ -4,8 +4,13 @@ import torch
 
 from deeploc.calibration import Calibration
 from deeploc.checkpoints import load_checkpoint
-from deeploc.discover import discover, errors
-from deeploc.measure import Evidence, clip_error, measure
+from deeploc.evidence import (
+    Evidence,
+    clip_error,
+    discover,
+    errors,
+    measure,
+)
 from deeploc.models.fdn import FACE_ZONES
 from deeploc.models.rt_deeploc import RTDeepLoc
 

@@ -1,4 +1,4 @@
-"""A cache as `train.extract` leaves it, of made-up tensors."""
+"""A cache as `train.data.extract` leaves it, of made-up tensors."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from deeploc.models.rt_deeploc import TINY
-from train.data import ClipTensors, cached_path
+from train.data.cache import (
+    ClipTensors,
+    cached_path,
+)
 
 CLIPS = (("train", 12), ("dev", 6), ("test", 6))
 STEPS = 75

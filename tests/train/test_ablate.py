@@ -5,14 +5,28 @@ import json
 import numpy as np
 import pytest
 
-from deeploc.models.rt_deeploc import VALUES, RTDeepLoc
+from deeploc.models.rt_deeploc import (
+    VALUES,
+    RTDeepLoc,
+)
 from tests.train.test_evaluate import DRAWS, RUNS, SAMPLES, method
-from train import ablate, pictures
-from train.baselines import CHANCE, ERROR
-from train.compare import Contender, compare
-from train.data import cached_path
-from train.evidence import autoencoder_digest
-from train.tables import ablation_markdown
+from train.data.cache import cached_path
+from train.data.evidence_store import autoencoder_digest
+from train.evaluate import (
+    ablation as ablate,
+)
+from train.evaluate import (
+    plots as pictures,
+)
+from train.evaluate.bootstrap import (
+    Contender,
+    compare,
+)
+from train.evaluate.methods import (
+    CHANCE,
+    ERROR,
+)
+from train.evaluate.tables import ablation_markdown
 
 STEPS = 75
 ROWS = ["MIL, one head", ablate.FULL]

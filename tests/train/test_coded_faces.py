@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from train import coded_faces
-from train.data import ClipTensors
+from train.data import face_images as coded_faces
+from train.data.cache import ClipTensors
 
 HERE = np.ones(12, bool)
 
@@ -56,7 +56,7 @@ def test_only_what_is_asked_for_is_decoded(kept, monkeypatch):
 def test_a_cache_of_before_is_refused_with_what_to_do(clip, tmp_path):
     path = tmp_path / "old.npz"
     np.savez(path, faces=clip.faces, mel=clip.mel.astype(np.float16), seen=HERE, heard=HERE)
-    with pytest.raises(ValueError, match=r"old.npz is of an earlier version: run train.extract"):
+    with pytest.raises(ValueError, match=r"old.npz is of an earlier version: run train"):
         ClipTensors.load(path)
 
 

@@ -6,10 +6,25 @@ from unittest.mock import Mock
 import pytest
 import torch
 
-from deeploc.models.fdn import FDN, Discovery
-from deeploc.models.rt_deeploc import VALUES, RTDeepLoc
-from train.discovery import WEIGHTS, Clips, Teacher, fdn_loss, known_steps
-from train.train_fdn import learn, parse
+from deeploc.models.fdn import (
+    FDN,
+    Discovery,
+)
+from deeploc.models.rt_deeploc import (
+    VALUES,
+    RTDeepLoc,
+)
+from train.discover import (
+    learn,
+    parse,
+)
+from train.losses.objective import (
+    WEIGHTS,
+    Clips,
+    Teacher,
+    fdn_loss,
+    known_steps,
+)
 
 CLIPS, STEPS = 6, 80
 

@@ -8,17 +8,52 @@ import pytest
 from deeploc.annotations import ClipAnnotation
 from deeploc.calibration import Calibration
 from deeploc.metrics import resample
-from deeploc.scores import STREAMS, FrameScores
-from deeploc.timeline import FrameGrid, Segment, Timeline
-from train import pictures
-from train.baselines import CHANCE, CHECKPOINT, ERROR, Method, chance
-from train.breakdown import by_family, by_kind, errors_by_family, reliability, seen_families, unseen
-from train.data import Sample
-from train.evaluate import BOUNDED, curves
-from train.pictures import write_pictures
-from train.tables import alarm_table, family_table, interval_table, markdown, protocol, table
-from train.trials import ALARMS, AP_TIOUS, AR_COUNTS, prepare
-from train.trials import protocol as trials_protocol
+from deeploc.scores import (
+    STREAMS,
+    FrameScores,
+)
+from deeploc.timeline import (
+    FrameGrid,
+    Segment,
+    Timeline,
+)
+from train.data.cache import Sample
+from train.evaluate import plots as pictures
+from train.evaluate.evaluation import (
+    BOUNDED,
+    curves,
+)
+from train.evaluate.families import (
+    by_family,
+    by_kind,
+    errors_by_family,
+    reliability,
+    seen_families,
+    unseen,
+)
+from train.evaluate.methods import (
+    CHANCE,
+    CHECKPOINT,
+    ERROR,
+    Method,
+    chance,
+)
+from train.evaluate.plots import write_pictures
+from train.evaluate.protocol import (
+    ALARMS,
+    AP_TIOUS,
+    AR_COUNTS,
+    prepare,
+)
+from train.evaluate.protocol import protocol as trials_protocol
+from train.evaluate.tables import (
+    alarm_table,
+    family_table,
+    interval_table,
+    markdown,
+    protocol,
+    table,
+)
 
 GRID = FrameGrid(rate_hz=25, n_frames=250)  # 10 seconds
 THRESHOLDS = {"visual": 0.5, "audio": 0.5, "fused": 0.5}

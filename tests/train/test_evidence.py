@@ -7,18 +7,18 @@ import pytest
 import torch
 
 from deeploc.checkpoints import load_checkpoint
-from deeploc.measure import Evidence
+from deeploc.evidence import Evidence
 from deeploc.models.rt_deeploc import RTDeepLoc
 from tests.train.made_cache import made_cache
-from train.data import load_cache
-from train.evidence import (
+from train.data.cache import load_cache
+from train.data.evidence_store import (
     ByFile,
     Measured,
     autoencoder_digest,
     measure_samples,
     set_statistics,
 )
-from train.progress import save_model
+from train.engine.checkpointing import save_model
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,21 @@ import pytest
 import torch
 
 from deeploc.checkpoints import load_checkpoint
-from deeploc.measure import Evidence
+from deeploc.evidence import Evidence
 from deeploc.models.rt_deeploc import RTDeepLoc
 from tests.train.made_cache import made_cache
-from train import ablate, evaluate, evidence
-from train.data import load_cache
-from train.evidence import Measured, measure_samples
+from train.data import evidence_store as evidence
+from train.data.cache import load_cache
+from train.data.evidence_store import (
+    Measured,
+    measure_samples,
+)
+from train.evaluate import (
+    ablation as ablate,
+)
+from train.evaluate import (
+    evaluation as evaluate,
+)
 
 CLIPS = (("train", 2), ("dev", 2), ("test", 6))
 

@@ -6,12 +6,25 @@ import shutil
 import numpy as np
 import pytest
 
-from deeploc.annotations import ClipAnnotation, read_annotations, read_dataset
+from deeploc.annotations import (
+    ClipAnnotation,
+    read_annotations,
+    read_dataset,
+)
 from deeploc.errors import BadAnnotations
-from deeploc.media import write_clip
-from deeploc.timeline import Segment, Timeline
-from train import examples, extract
-from train.data import METADATA, ClipTensors, cached_path, load_cache
+from deeploc.media.writer import write_clip
+from deeploc.timeline import (
+    Segment,
+    Timeline,
+)
+from train import examples
+from train.data import extract
+from train.data.cache import (
+    METADATA,
+    ClipTensors,
+    cached_path,
+    load_cache,
+)
 
 SECONDS = 1.2
 STEPS = 30

@@ -8,20 +8,36 @@ import pytest
 
 from deeploc.annotations import read_annotations
 from deeploc.faces.detector import FaceDetector
-from deeploc.media import open_clip, write_clip
-from train import (
-    examples,
-    forge,
-    forge_chunk,
-    forge_picture,
-    forge_sound,
-    forge_speech,
-    forge_tool,
-    forge_tts,
+from deeploc.media.clip import open_clip
+from deeploc.media.writer import write_clip
+from train import examples
+from train.forge import (
+    chunk as forge_chunk,
 )
-from train.forge_chunk import draw_spans
-from train.forge_face import Picture, Region, follow_landmarks, region_alpha
-from train.forge_plan import Plan
+from train.forge import (
+    codec as forge_tool,
+)
+from train.forge import (
+    corpus as forge,
+)
+from train.forge.chunk import draw_spans
+from train.forge.picture import families as forge_picture
+from train.forge.picture.face import (
+    Picture,
+    Region,
+    follow_landmarks,
+    region_alpha,
+)
+from train.forge.plan import Plan
+from train.forge.sound import (
+    families as forge_sound,
+)
+from train.forge.sound import (
+    text_to_speech as forge_tts,
+)
+from train.forge.sound import (
+    vocoders as forge_speech,
+)
 
 SIZE = (144, 192)
 SECONDS = 2.8

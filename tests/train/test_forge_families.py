@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from train import examples, forge_sound, forge_speech, forge_tts
+from train import examples
+from train.forge.sound import (
+    families as forge_sound,
+)
+from train.forge.sound import (
+    text_to_speech as forge_tts,
+)
+from train.forge.sound import (
+    vocoders as forge_speech,
+)
 
 SECONDS = 3
 SPAN = (14_400, 32_000)

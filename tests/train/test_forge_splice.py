@@ -9,9 +9,15 @@ import pytest
 from scipy.io import wavfile
 
 from deeploc.annotations import read_annotations
-from deeploc.media import open_clip, write_clip
-from train import forge, forge_splice
-from train.forge_plan import Plan
+from deeploc.media.clip import open_clip
+from deeploc.media.writer import write_clip
+from train.forge import (
+    corpus as forge,
+)
+from train.forge import (
+    splice as forge_splice,
+)
+from train.forge.plan import Plan
 
 STEPS = 75
 COLUMNS = (

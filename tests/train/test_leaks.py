@@ -7,11 +7,17 @@ import numpy as np
 import pytest
 
 from deeploc.annotations import ClipAnnotation
-from deeploc.media import write_clip
-from deeploc.timeline import Segment, Timeline
-from train import leaks
-from train.data import cached_path
-from train.leak_features import Nuisances, measure_file
+from deeploc.media.writer import write_clip
+from deeploc.timeline import (
+    Segment,
+    Timeline,
+)
+from train.data.cache import cached_path
+from train.evaluate import leaks
+from train.evaluate.leak_features import (
+    Nuisances,
+    measure_file,
+)
 
 STEPS, SPAN_STEPS = 50, 12
 SIZE = (48, 64)

@@ -18,13 +18,34 @@ from deeploc.checkpoints import load_checkpoint
 from deeploc.models.mae import MAEConfig
 from deeploc.models.rt_deeploc import RTDeepLoc
 from tests.train.made_cache import STEPS, made_cache
-from train import benchmark, calibrate, pretrain_mae, train_fdn
-from train.data import AuthenticWindows, cached_path, load_cache
-from train.discovery import ClipSet, gather
-from train.evidence import Measured, Moments, measure_samples, set_statistics
-from train.progress import save_model
-from train.ranks import Ranks
-from train.train_fdn import Shares
+from train import (
+    calibrate,
+)
+from train import (
+    discover as train_fdn,
+)
+from train import (
+    pretrain as pretrain_mae,
+)
+from train.data.cache import (
+    AuthenticWindows,
+    cached_path,
+    load_cache,
+)
+from train.data.evidence_store import (
+    Measured,
+    Moments,
+    measure_samples,
+    set_statistics,
+)
+from train.discover import Shares
+from train.engine import benchmark
+from train.engine.checkpointing import save_model
+from train.engine.ranks import Ranks
+from train.losses.objective import (
+    ClipSet,
+    gather,
+)
 
 ROOT = Path(__file__).parents[2]
 # The ranks meet at the loopback address: the name of this host may lead nowhere.
@@ -111,7 +132,7 @@ def test_two_ranks_pretrain_as_one_with_twice_the_batch(cache, tmp_path):
         [str(cache), str(gathered), "--batch", "4", "--accumulate", "2", *PRETRAINING]
     )
     flags = ("--batch", 4, "--loaders", 1, *PRETRAINING)
-    finished(*TORCHRUN, "-m", "train.pretrain_mae", cache, two, *flags)
+    finished(*TORCHRUN, "-m", "train.pretrain", cache, two, *flags)
     for other in (two, gathered):
         assert_same_curves(log(one / "mae_log.jsonl"), log(other / "mae_log.jsonl"))
         assert_same_weights(one / "mae", other / "mae", 2e-3)
@@ -122,7 +143,7 @@ def test_two_ranks_discover_as_one_with_twice_the_batch(cache, evidence, tmp_pat
     one, two, gathered = (new_run(tmp_path / name, evidence) for name in ("one", "two", "gathered"))
     train_fdn.main([str(cache), str(one), "--batch", "4", *DISCOVERY])
     train_fdn.main([str(cache), str(gathered), "--batch", "2", "--accumulate", "2", *DISCOVERY])
-    finished(*TORCHRUN, "-m", "train.train_fdn", cache, two, "--batch", 2, *DISCOVERY)
+    finished(*TORCHRUN, "-m", "train.discover", cache, two, "--batch", 2, *DISCOVERY)
     for other in (two, gathered):
         assert_same_curves(log(one / "model_log.jsonl"), log(other / "model_log.jsonl"))
         assert_same_weights(one / "model", other / "model", 2e-3)

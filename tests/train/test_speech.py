@@ -8,11 +8,31 @@ import torch
 from safetensors.torch import save_file
 from scipy.io import wavfile
 
-from deeploc.models.vocoder import HOP, Vocoder
-from deeploc.sound import FRAME_RATES_HZ, vocoder_lines
-from train import examples, extract, fit_vocoder, forge, forge_speech, forge_tts
-from train.data import load_cache
-from train.forge_chunk import heard, write_speech
+from deeploc.audio import (
+    FRAME_RATES_HZ,
+    vocoder_lines,
+)
+from deeploc.models.vocoder import (
+    HOP,
+    Vocoder,
+)
+from train import examples
+from train.data import extract
+from train.data.cache import load_cache
+from train.forge import corpus as forge
+from train.forge.chunk import (
+    heard,
+    write_speech,
+)
+from train.forge.sound import (
+    fit_vocoder,
+)
+from train.forge.sound import (
+    text_to_speech as forge_tts,
+)
+from train.forge.sound import (
+    vocoders as forge_speech,
+)
 
 SECONDS = 4
 RATE_HZ = forge_speech.RATE_HZ

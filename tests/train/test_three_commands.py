@@ -7,9 +7,11 @@ import pytest
 
 from deeploc.checkpoints import load_checkpoint
 from deeploc.localizer import load_localizer
-from deeploc.media import write_clip
+from deeploc.media.writer import write_clip
 from train import __main__ as training
-from train import evaluate, examples, forge
+from train import examples
+from train.evaluate import evaluation as evaluate
+from train.forge import corpus as forge
 
 pytestmark = pytest.mark.slow
 PEOPLE = ("ann", "bea", "cyd")

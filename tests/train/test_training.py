@@ -10,8 +10,17 @@ from deeploc.calibration import UNTRAINED
 from deeploc.checkpoints import load_checkpoint
 from deeploc.localizer import load_localizer
 from tests.train.made_cache import STEPS, made_cache
-from train import evaluate, pretrain_mae, train_fdn
-from train.data import AuthenticWindows, load_cache
+from train import (
+    discover as train_fdn,
+)
+from train import (
+    pretrain as pretrain_mae,
+)
+from train.data.cache import (
+    AuthenticWindows,
+    load_cache,
+)
+from train.evaluate import evaluation as evaluate
 
 pytestmark = pytest.mark.slow
 

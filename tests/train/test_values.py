@@ -5,11 +5,17 @@ import pytest
 
 from deeploc.annotations import ClipAnnotation
 from deeploc.annotations.clip import by_stream
-from deeploc.measure import Evidence
+from deeploc.evidence import Evidence
 from deeploc.models.rt_deeploc import VALUES
-from deeploc.timeline import Segment, Timeline
-from train.data import Sample
-from train.values import NAMES, value_aucs
+from deeploc.timeline import (
+    Segment,
+    Timeline,
+)
+from train.data.cache import Sample
+from train.evaluate.single_values import (
+    NAMES,
+    value_aucs,
+)
 
 STEPS, FORGED = 100, slice(25, 50)
 MOUTH = 26  # a cell of the face

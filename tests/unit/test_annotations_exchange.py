@@ -13,7 +13,11 @@ import webvtt
 from praatio import textgrid
 from pympi import Eaf
 
-from app.exchange import EXPORTS, export_annotation, import_annotation
+from app.annotation_files import (
+    EXPORTS,
+    export_annotation,
+    import_annotation,
+)
 from deeploc.annotations import read_annotations
 
 KEYS = [key for key, _ in EXPORTS]

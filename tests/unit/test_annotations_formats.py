@@ -4,10 +4,17 @@ import json
 
 import pytest
 
-from deeploc.annotations import ClipAnnotation, read_annotations, write_lavdf
+from deeploc.annotations import (
+    ClipAnnotation,
+    read_annotations,
+    write_lavdf,
+)
 from deeploc.errors import BadAnnotations
 from deeploc.scores import STREAMS
-from deeploc.timeline import Segment, Timeline
+from deeploc.timeline import (
+    Segment,
+    Timeline,
+)
 from tests.clips import write_av
 
 ONE, TWO = Segment(1.0, 1.6), Segment(3.0, 3.4)

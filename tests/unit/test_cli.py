@@ -4,8 +4,11 @@ import sys
 
 import pytest
 
-from deeploc.__main__ import main
-from deeploc.errors import BadCheckpoint, NoFace
+from deeploc.cli.analyse import main
+from deeploc.errors import (
+    BadCheckpoint,
+    NoFace,
+)
 from deeploc.report import Localization
 from deeploc.timeline import Segment
 from tests.canned import canned_report

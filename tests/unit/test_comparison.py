@@ -5,7 +5,10 @@ import pytest
 from deeploc.annotations.clip import by_stream
 from deeploc.comparison import compare
 from deeploc.report import Localization
-from deeploc.timeline import Segment, Timeline
+from deeploc.timeline import (
+    Segment,
+    Timeline,
+)
 from tests.canned import canned_report
 
 TRUTH = by_stream(

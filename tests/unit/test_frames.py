@@ -5,7 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deeploc.frames import frame_table, write_frames_csv, write_frames_parquet
+from deeploc.export.table import (
+    frame_table,
+    write_frames_csv,
+    write_frames_parquet,
+)
 from tests.canned import canned_report
 
 

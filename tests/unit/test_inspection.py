@@ -8,8 +8,17 @@ import pytest
 
 from deeploc.calibration import heat_scale
 from deeploc.checkpoints import load_checkpoint
-from deeploc.inspection import COLOURS, GREY, TILE, error_tile, inspected
-from deeploc.measure import BATCH, measure
+from deeploc.evidence import (
+    BATCH,
+    measure,
+)
+from deeploc.export.inspection import (
+    COLOURS,
+    GREY,
+    TILE,
+    error_tile,
+    inspected,
+)
 from deeploc.windows import Window
 
 SCALE = [1.0, 2.0, 3.0, 6.0]

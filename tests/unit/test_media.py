@@ -5,7 +5,6 @@ import av
 import numpy as np
 import pytest
 
-from deeploc.display import display_clip
 from deeploc.errors import (
     Cancelled,
     ClipTooLong,
@@ -14,7 +13,9 @@ from deeploc.errors import (
     NoVideo,
     UnreadableMedia,
 )
-from deeploc.media import open_clip, write_clip
+from deeploc.media.clip import open_clip
+from deeploc.media.proxy import display_clip
+from deeploc.media.writer import write_clip
 from tests.clips import (
     GREYS,
     click,

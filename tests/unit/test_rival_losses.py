@@ -5,8 +5,19 @@ import math
 import pytest
 import torch
 
-from deeploc.losses import aicl_loss, authentic_gates, minority_loss, pseudo_labels, step_loss
-from deeploc.rival_losses import borders, deviation_loss, hard_snippet_loss, p2s_loss
+from train.losses.baselines import (
+    borders,
+    deviation_loss,
+    hard_snippet_loss,
+    p2s_loss,
+)
+from train.losses.discovery import (
+    aicl_loss,
+    authentic_gates,
+    minority_loss,
+    pseudo_labels,
+    step_loss,
+)
 
 T = 100
 HERE = torch.ones(1, T, dtype=torch.bool)

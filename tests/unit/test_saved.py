@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from app.viewer.payload import to_payload
-from deeploc.saved import BadReport, read_report, save_report
+from deeploc.report_files import (
+    BadReport,
+    read_report,
+    save_report,
+)
 from tests.app.canned import canned_report
 
 

@@ -16,10 +16,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deeploc import scan as scanning
+from deeploc.cli import scan as scanning
+from deeploc.cli.scan import (
+    Results,
+    Scorer,
+    main,
+    scan,
+)
 from deeploc.errors import NoFace
-from deeploc.media import open_clip, write_clip
-from deeploc.scan import Results, Scorer, main, scan
+from deeploc.media.clip import open_clip
+from deeploc.media.writer import write_clip
 from tests.canned import canned_report
 
 ROOT = Path(__file__).parents[2]

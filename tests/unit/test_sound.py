@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from deeploc import sound
-from deeploc.sound import (
+from deeploc import audio as sound
+from deeploc.audio import (
     FLAT_BANDS,
     FRAME_RATES_HZ,
     MEL_BINS,

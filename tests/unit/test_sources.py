@@ -7,13 +7,16 @@ import sys
 import fsspec
 import pytest
 
+from deeploc.cli.sources import (
+    clips_of,
+    fetched,
+)
 from deeploc.errors import UnreadableMedia
-from deeploc.sources import clips_of, fetched
 from tests.hub import FIRST, Hub, serving
 
 LIST = """
 import sys
-from deeploc.sources import clips_of, fetched
+from deeploc.cli.sources import clips_of, fetched
 for clip in clips_of(sys.argv[1:]):
     with fetched(clip) as path:
         print(clip, path.name, path.read_bytes().decode())

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from deeploc.errors import DeepLocError
-from deeploc.media import open_clip
-from deeploc.trim import trim_clip
+from deeploc.media.clip import open_clip
+from deeploc.media.trim import trim_clip
 from tests.app.numbered import BITS, SIDE, write_numbered
 
 

@@ -3,7 +3,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from deeploc.windows import OverlapAdd, cut_windows, window_starts
+from deeploc.windows import (
+    OverlapAdd,
+    cut_windows,
+    window_starts,
+)
 
 LENGTH, STRIDE = 16, 8
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import * as doc from "../../app/viewer/annotation.js";
-import { Frames } from "../../app/viewer/frames.js";
-import { Store } from "../../app/viewer/store.js";
+import * as doc from "../../app/viewer/edit/annotation.js";
+import { Frames } from "../../app/viewer/time/frames.js";
+import { Store } from "../../app/viewer/core/store.js";
 
 const FPS = 30000 / 1001;
 const frames = new Frames(Array.from({ length: 120 }, (_, frame) => frame / FPS), 120 / FPS);

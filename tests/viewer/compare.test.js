@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import * as compare from "../../app/viewer/compare.js";
+import * as compare from "../../app/viewer/compare/compare.js";
 
 const cases = JSON.parse(readFileSync(new URL("../cases/comparison.json", import.meta.url)));
 const expand = (runs) => runs.flatMap(([value, count]) => Array(count).fill(value));

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { NOTHING, bytes, shorts, signedBytes } from "../../app/viewer/bytes.js";
-import { LOUDNESS, VIRIDIS, heatTable, viridis } from "../../app/viewer/colours.js";
-import { boxAt, columns, pooled, stepAt, unscored, windowed } from "../../app/viewer/ranges.js";
-import { recall, remember } from "../../app/viewer/toggles.js";
+import { NOTHING, bytes, shorts, signedBytes } from "../../app/viewer/core/bytes.js";
+import { LOUDNESS, VIRIDIS, heatTable, viridis } from "../../app/viewer/core/colours.js";
+import { boxAt, columns, pooled, stepAt, unscored, windowed } from "../../app/viewer/time/ranges.js";
+import { recall, remember } from "../../app/viewer/core/toggles.js";
 
 const packed = (array) => Buffer.from(array.buffer).toString("base64");
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { Finder, toTimeline } from "../../app/viewer/intervals.js";
+import { Finder, toTimeline } from "../../app/viewer/edit/intervals.js";
 
 const cases = JSON.parse(readFileSync(new URL("../cases/timeline.json", import.meta.url)));
 export const expand = (runs) => runs.flatMap(([value, count]) => Array(count).fill(value));

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Frames } from "../../app/viewer/frames.js";
-import { KEYS, Keymap, nameOf } from "../../app/viewer/keys.js";
-import { snap } from "../../app/viewer/snap.js";
+import { Frames } from "../../app/viewer/time/frames.js";
+import { KEYS, Keymap, nameOf } from "../../app/viewer/core/keys.js";
+import { snap } from "../../app/viewer/time/snap.js";
 
 const event = (key, held = "") => ({ key, ctrlKey: held.includes("C"), shiftKey: held.includes("S"), altKey: held.includes("A"), metaKey: held.includes("M") });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { lengthText, precheck, rangeOf, sizeText } from "../../app/viewer/precheck.js";
+import { lengthText, precheck, rangeOf, sizeText } from "../../app/viewer/upload/precheck.js";
 
 const LIMITS = { bytes: 5e8, seconds: 1800 };
 const CLIP = { name: "talk.mp4", size: 4e6, type: "video/mp4" };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Review } from "../../app/viewer/review.js";
+import { Review } from "../../app/viewer/edit/review.js";
 
 const RATE = 25, STEPS = 100;
 const bump = Array.from({ length: STEPS }, (_, step) => (step >= 30 && step < 50 ? 0.9 : step >= 70 && step < 80 ? 0.45 : 0.1));

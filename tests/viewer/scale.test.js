@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { pinched } from "../../app/viewer/gestures.js";
-import { curveOf, peaks } from "../../app/viewer/overview.js";
-import { MARGIN, TimeScale } from "../../app/viewer/scale.js";
+import { pinched } from "../../app/viewer/core/gestures.js";
+import { curveOf, peaks } from "../../app/viewer/time/overview.js";
+import { MARGIN, TimeScale } from "../../app/viewer/time/scale.js";
 
 const wide = (duration = 100) => {
     const scale = new TimeScale(duration);

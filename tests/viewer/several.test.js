@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MOST, sorted } from "../../app/viewer/several.js";
+import { MOST, sorted } from "../../app/viewer/upload/several.js";
 
 const clip = (name, size = 1000) => ({ name, size, type: "video/mp4" });
 const limits = { bytes: 1e6, seconds: 240 };

@@ -1,0 +1,1 @@
+"""What runs behind the page: analyses, their queue, models, storage, limits."""

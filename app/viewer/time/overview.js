@@ -1,0 +1,131 @@
+// The whole clip in a thin strip: the peaks of its curve, its intervals, and the window that the rows below show.
+
+import { clockText, make } from "../core/dom.js";
+import { columns } from "./ranges.js";
+import { MARGIN } from "./scale.js";
+
+const HEIGHT = 34, EDGE_STEP = 0.02;  // of the clip, an arrow key
+
+// The highest value under each of `pixels`, null where none is known. Pure.
+export function peaks(values, rate, duration, pixels) {
+    return columns(0, duration, pixels, rate, values.length).map(([from, to]) => {
+        let most = null;
+        for (let index = from; index < to; index++) if (values[index] !== null && (most === null || values[index] > most)) most = values[index];
+        return most;
+    });
+}
+
+// What the strip draws: the forgery score, else the larger error against its p95, on a fixed scale 0..1. Pure.
+export function curveOf({ report, marks }) {
+    const forgery = report.scores.find(({ kind, stream }) => kind === "forgery" && stream === "fused");
+    if (forgery) return { values: forgery.values, rate: forgery.rate_hz, top: 1 };
+    const error = report.scores.find(({ kind }) => kind === "error");
+    return error ? { values: error.values, rate: error.rate_hz, top: marks[error.stream]?.[2] * 2 || 4 } : null;
+}
+
+export class Overview {
+    constructor(payload, scale, clock, review) {
+        Object.assign(this, { scale, clock, review, curve: curveOf(payload), drawn: "" });
+        this.canvas = make("canvas", { "aria-hidden": "true", height: HEIGHT });
+        this.cursor = make("i", { class: "dl-overview-cursor" });
+        this.window = make("div", { class: "dl-window" });
+        this.edges = ["start", "end"].map((edge) => this.edge(edge));
+        this.track = make("div", { class: "dl-overview-track" }, this.canvas, this.cursor, this.window, ...this.edges);
+        this.element = make("div", { class: "dl-overview", role: "group", "aria-label": "Whole clip, and the part that is shown" }, this.track);
+        this.listen();
+        review.onChange(() => { this.drawn = ""; this.draw(); });
+    }
+
+    edge(edge) {
+        const element = make("div", { class: `dl-window-edge dl-window-${edge}`, role: "slider", tabindex: "0",
+            "aria-label": edge === "start" ? "Start of the part that is shown" : "End of the part that is shown", "aria-valuemin": "0", "aria-valuemax": this.scale.duration.toFixed(2) });
+        element.addEventListener("keydown", (event) => {
+            const way = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
+            if (!way || event.ctrlKey || event.altKey || event.metaKey) return;
+            event.preventDefault();
+            event.stopPropagation();
+            this.drag(edge, this.scale[edge] + way * Math.max(this.scale.duration * EDGE_STEP, 0.04));
+        });
+        return element;
+    }
+
+    get pixels() { return this.scale.width - MARGIN.left - MARGIN.right; }
+
+    time(event) {
+        const box = this.track.getBoundingClientRect();
+        return Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1) * this.scale.duration;
+    }
+
+    drag(edge, time) {
+        const { scale } = this;
+        if (edge === "start") scale.zoom(Math.min(time, scale.end - 0.2), scale.end);
+        else scale.zoom(scale.start, Math.max(time, scale.start + 0.2));
+    }
+
+    // An edge is dragged; the window is moved; anywhere else a new window is drawn, and a click goes there.
+    listen() {
+        const { track, scale } = this;
+        let held = null;
+        track.addEventListener("pointerdown", (event) => {
+            if (event.button !== 0) return;
+            track.setPointerCapture(event.pointerId);
+            const at = this.edges.indexOf(event.target);
+            held = { kind: at >= 0 ? ["start", "end"][at] : event.target === this.window && scale.zoomed ? "window" : "new", x: event.clientX, from: this.time(event), start: scale.start };
+        });
+        track.addEventListener("pointermove", (event) => {
+            if (!held) return;
+            const time = this.time(event);
+            if (held.kind === "start" || held.kind === "end") this.drag(held.kind, time);
+            else if (held.kind === "window") scale.show(held.start + time - held.from, scale.length);
+            else if (Math.abs(event.clientX - held.x) > 5) scale.zoom(Math.min(held.from, time), Math.max(held.from, time, held.from + 0.2));
+        });
+        track.addEventListener("pointerup", (event) => {
+            if (held && Math.abs(event.clientX - held.x) <= 5 && held.kind !== "start" && held.kind !== "end") this.clock.seek(held.from);
+            held = null;
+        });
+        track.addEventListener("pointercancel", () => { held = null; });
+        track.addEventListener("wheel", (event) => {
+            event.preventDefault();
+            scale.zoomAt(this.time(event), Math.exp(-event.deltaY * 0.002));
+        }, { passive: false });
+        track.addEventListener("dblclick", () => scale.fit());
+    }
+
+    draw() {
+        const { scale, edges } = this;
+        if (this.pixels <= 0) return;
+        const percent = (time) => `${time / scale.duration * 100}%`;
+        this.window.style.left = percent(scale.start);
+        this.window.style.width = percent(scale.length);
+        edges.forEach((element, index) => {
+            const time = index ? scale.end : scale.start;
+            element.style.left = percent(time);
+            element.setAttribute("aria-valuenow", time.toFixed(2));
+            element.setAttribute("aria-valuetext", clockText(time));
+        });
+        const key = `${this.pixels} ${document.body.className} ${this.review.blind}`;
+        if (this.drawn === key) return;
+        this.drawn = key;
+        this.paint();
+    }
+
+    paint() {
+        const { canvas, curve, review, scale } = this;
+        const style = getComputedStyle(this.element);
+        const colour = (name) => style.getPropertyValue(`--dl-${name}`).trim();
+        canvas.width = this.pixels;
+        const context = canvas.getContext("2d");
+        context.fillStyle = colour("band");
+        for (const { start, end } of review.items("P")) {
+            const left = start / scale.duration * canvas.width;
+            context.fillRect(left, 0, Math.max((end - start) / scale.duration * canvas.width, 2), HEIGHT);
+        }
+        if (!curve || review.blind) return;
+        context.fillStyle = colour("fused");
+        peaks(curve.values, curve.rate, scale.duration, canvas.width).forEach((value, x) => {
+            if (value !== null) context.fillRect(x, HEIGHT, 1, -Math.max(1, Math.min(value / curve.top, 1) * (HEIGHT - 3)));
+        });
+    }
+
+    move(time) { this.cursor.style.left = `${time / this.scale.duration * 100}%`; }
+}

@@ -1,0 +1,83 @@
+"""ActivityNet-style JSON, and the dictionary that the BSN and BMN localizers train on.
+
+Understood is exactly this: an object keyed by the clip's id, either at the top (BSN, BMN) or under
+`database` (ActivityNet 1.3; `version` and `taxonomy` beside it are not used). Each value holds
+- `annotations`: a list of `{"segment": [start, end], "label": ...}` in seconds; empty = authentic;
+- `subset`: training, validation or testing (may be missing);
+- `duration`, or `duration_second`, in seconds (may be missing);
+- `file`: the clip's path (may be missing: then the id is the name, with or without `v_` before it
+  and a suffix behind it).
+
+A label that holds the word audio, sound, voice or speech is a forgery of the sound; visual, video,
+picture, face or lip, of the picture. Real, authentic, genuine, original or pristine is none.
+Any other label leaves the stream open: its segments are in `fused` alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from deeploc.annotations.clip import (
+    ClipAnnotation,
+    by_stream,
+    to_seconds,
+    to_segment,
+    to_split,
+    told_apart,
+)
+from deeploc.annotations.label import (
+    AUTHENTIC,
+    WORDS,
+)
+from deeploc.scores import Stream
+from deeploc.timeline import (
+    Segment,
+    Timeline,
+)
+
+SUBSETS = {"train": "training", "dev": "validation", "test": "testing"}
+FORGED = {"fake", "forged", "forgery", "modified", "manipulated", "tampered"}
+
+
+def activitynet_clip(key: str, row: Any, unnamed: Stream = "fused") -> ClipAnnotation:
+    """The clip of one value. `unnamed`: the stream of a label that names none."""
+    if not isinstance(row, dict) or not isinstance(row.get("annotations"), list):
+        raise ValueError("expected an object with a list 'annotations'")
+    found: dict[Stream, list[Segment]] = {"visual": [], "audio": [], "fused": []}
+    for entry in row["annotations"]:
+        if not isinstance(entry, dict) or "segment" not in entry:
+            raise ValueError(f"expected {{'segment': [start, end], 'label': ...}}, got {entry!r}")
+        segment = to_segment(entry["segment"])
+        for stream in _streams(str(entry.get("label", "")), unnamed):
+            found[stream].append(segment)
+    return ClipAnnotation(
+        str(row.get("file") or key),
+        by_stream({stream: Timeline.of(segments) for stream, segments in found.items()}),
+        to_split(row.get("subset")),
+        to_seconds(row.get("duration", row.get("duration_second"))),
+    )
+
+
+def _streams(label: str, unnamed: Stream) -> list[Stream]:
+    words = set(re.findall(r"[a-z]+", label.lower()))
+    if words & AUTHENTIC:
+        if words & FORGED:
+            raise ValueError(f"the label '{label}' says both authentic and forged")
+        return []
+    return [stream for stream, own in WORDS.items() if words & own] or [unnamed]
+
+
+def write_activitynet(clip: ClipAnnotation, path: Path) -> None:
+    """Writes one clip in the layout of ActivityNet 1.3, its id the file's name without suffix."""
+    spans = [
+        {"segment": [part.start, part.end], "label": stream}
+        for stream, part in told_apart(clip.segments)
+    ]
+    entry = {"file": clip.file, "duration": clip.duration_s, "annotations": spans}
+    if clip.split:
+        entry["subset"] = SUBSETS[clip.split]
+    content = {"version": "VERSION 1.3", "database": {Path(clip.file).stem: entry}}
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,101 @@
+"""ForgeryNet's temporal truth. Every forgery in it is one of the picture.
+
+Understood are exactly two layouts:
+- the publisher's `video_list.txt` (in `Training`, `Validation`, `Test`), a clip a line:
+  `<n> <video name> [<first frame> <number of frames> <fake|real>] * n <binary> <triple> <16-way>`,
+  parted by spaces, where 1 also stands for fake and 0 for real, and the last number is kept as the
+  family ("method 5"). The split is the folder's;
+- a JSON object keyed by the video's name, in seconds, in the layout that BSN and BMN train on
+  (`activitynet.py`); a label that names no stream means the picture.
+
+The list counts frames, of clips of many rates, so the seconds need the clip: it is looked for
+beside the list, in `video` first. A clip that isn't there is known as forged, but not when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+
+from deeploc.annotations.clip import (
+    ClipAnnotation,
+    by_stream,
+    to_split,
+)
+from deeploc.scores import Stream
+from deeploc.timeline import (
+    Segment,
+    Timeline,
+)
+
+FLAGS = {"0": False, "real": False, "1": True, "fake": True}
+FOLDERS = ("video", ".")
+
+
+def forgerynet_line(line: str, path: Path, clips: Path | None = None) -> ClipAnnotation:
+    """The clip of one line of the list at `path`, its media in `clips` or beside the list."""
+    cells = line.split()
+    if not is_line(line):
+        raise ValueError("expected '<n> <name> [<first> <frames> <fake|real>] * n <2> <3> <16>'")
+    name, binary, method = cells[1], cells[-3], cells[-1]
+    spans = [
+        (int(first), int(count))
+        for first, count, flag in zip(cells[2:-3:3], cells[3:-3:3], cells[4:-3:3], strict=True)
+        if _flag(flag)
+    ]
+    forged = _flag(binary)
+    if spans and not forged:
+        raise ValueError("it has fake frames, but the label of the clip is real")
+    rate_hz = _frame_rate(clips or path.parent, name) if spans else None
+    segments = Timeline.of(_seconds(spans, rate_hz) if rate_hz else ())
+    labels: dict[Stream, bool] = {"visual": forged, "audio": False}
+    return ClipAnnotation(
+        name,
+        by_stream({"visual": segments}),
+        _split(path),
+        families={"visual": f"method {method}"} if forged else {},
+        labels=labels,
+    )
+
+
+def is_line(line: str) -> bool:
+    """Whether a line has the cells of the list: a count, a name, count * 3 cells, 3 labels."""
+    cells = line.split()
+    if len(cells) < 5 or not cells[0].isdecimal() or len(cells) != 5 + 3 * int(cells[0]):
+        return False
+    numbers = [cell for start in (2, 3) for cell in cells[start:-3:3]]
+    return all(number.isdecimal() for number in numbers)
+
+
+def _flag(cell: str) -> bool:
+    if cell.lower() not in FLAGS:
+        raise ValueError(f"'{cell}' is neither fake (1) nor real (0)")
+    return FLAGS[cell.lower()]
+
+
+def _seconds(spans: list[tuple[int, int]], rate_hz: float) -> Iterator[Segment]:
+    for first, count in spans:
+        if count < 1:
+            raise ValueError(f"a span of {count} frames")
+        yield Segment(first / rate_hz, (first + count) / rate_hz)
+
+
+def _split(path: Path) -> str | None:
+    try:
+        return to_split(path.parent.name)
+    except ValueError:
+        return None
+
+
+def _frame_rate(folder: Path, name: str) -> float | None:
+    """The average rate that the clip's container states; None where it can't be read."""
+    for place in FOLDERS:
+        if (folder / place / name).is_file():
+            try:
+                with av.open(str(folder / place / name)) as container:
+                    return float(container.streams.video[0].average_rate or 0) or None
+            except (av.error.FFmpegError, IndexError):
+                return None
+    return None

@@ -1,0 +1,129 @@
+"""LAV-DF metadata (`metadata.json`, `metadata.min.json`), read and written.
+
+A JSON list, one object a clip: `file`, `n_fakes`, `fake_periods` (seconds, one list for both
+streams), `duration`, `original`, `modify_video`, `modify_audio`, `split`, `video_frames`; the full
+file's `timestamps` and `transcript` are not used. Its times are frame / 25, and `duration` is the
+container's, which the sound lengthens: a clip lasts `video_frames` / 25.
+
+Our own files (of `train.forge` and in every cache) are in this layout with more keys:
+`visual_periods`, `audio_periods`, `identity`, `family_visual`, `family_audio`, and `labels` where
+the two flags don't say it all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from deeploc.annotations.clip import (
+    DATASET_RATE_HZ,
+    ClipAnnotation,
+    by_stream,
+    file_of,
+    to_identity,
+    to_seconds,
+    to_split,
+    to_timeline,
+)
+from deeploc.scores import (
+    STREAMS,
+    Stream,
+)
+from deeploc.timeline import Timeline
+
+OWN: tuple[Stream, Stream] = ("visual", "audio")
+
+
+def lavdf_clip(row: Any) -> ClipAnnotation:
+    """The clip of one object. Raises `ValueError` where it contradicts itself."""
+    file = file_of(row)
+    labels = _labels(row)
+    shared = to_timeline(row.get("fake_periods"))
+    segments: dict[Stream, Timeline] = {
+        stream: to_timeline(row[f"{stream}_periods"])
+        if f"{stream}_periods" in row
+        else (shared if labels.get(stream) else Timeline())
+        for stream in OWN
+    }
+    if shared and "labels" not in row and not any(labels.values()):
+        raise ValueError("it has fake_periods, but modify_video and modify_audio are both false")
+    for stream in OWN:
+        if segments[stream] and labels.get(stream) is False:
+            raise ValueError(f"it has {stream}_periods, but the label of that stream is false")
+    families = {stream: row.get(f"family_{stream}") for stream in STREAMS}
+    return ClipAnnotation(
+        file,
+        by_stream({**segments, "fused": shared}),
+        to_split(row.get("split")),
+        to_seconds(row.get("duration"), row.get("video_frames")),
+        row.get("original"),
+        to_identity(row.get("identity")),
+        {stream: str(family) for stream, family in families.items() if family},
+        labels,
+    )
+
+
+def write_lavdf(annotations: Iterable[ClipAnnotation], path: str | Path) -> None:
+    """Writes our layout of LAV-DF metadata, one clip a line, whole or not at all.
+
+    Reading the file back gives the same annotations.
+    """
+    path = Path(path)
+    partial = path.with_name(path.name + ".part")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write("[")
+        for number, clip in enumerate(annotations):
+            file.write(",\n" if number else "\n")
+            file.write(json.dumps(_row(clip), ensure_ascii=False))
+        file.write("\n]\n")
+    os.replace(partial, path)
+
+
+def _row(clip: ClipAnnotation) -> dict[str, Any]:
+    spans = {
+        stream: [[segment.start, segment.end] for segment in timeline]
+        for stream, timeline in clip.segments.items()
+    }
+    flags = {"visual": clip.modify_visual, "audio": clip.modify_audio}
+    row: dict[str, Any] = {
+        "file": clip.file,
+        "n_fakes": max(len(spans["fused"]), int(clip.forged)),
+        "fake_periods": spans["fused"],
+        "duration": clip.duration_s,
+        "original": clip.original,
+        "modify_video": flags["visual"],
+        "modify_audio": flags["audio"],
+        "split": clip.split,
+        "video_frames": _frames(clip.duration_s),
+        "visual_periods": spans["visual"],
+        "audio_periods": spans["audio"],
+        "identity": clip.identity,
+    }
+    row |= {f"family_{stream}": family for stream, family in clip.families.items()}
+    return row if clip.labels == flags else {**row, "labels": dict(clip.labels)}
+
+
+def _frames(duration_s: float | None) -> int | None:
+    """The frames that give exactly this duration when they are read back, if there are."""
+    frames = round((duration_s or 0) * DATASET_RATE_HZ)
+    return frames if frames / DATASET_RATE_HZ == duration_s else None
+
+
+def _labels(row: dict) -> dict[Stream, bool]:
+    if "labels" not in row:
+        return {"visual": _flag(row, "modify_video"), "audio": _flag(row, "modify_audio")}
+    labels = row["labels"]
+    known = isinstance(labels, dict) and set(labels) <= set(STREAMS)
+    if not known or not all(isinstance(forged, bool) for forged in labels.values()):
+        raise ValueError(f"labels is {labels!r}, expected streams with true or false")
+    return labels
+
+
+def _flag(row: dict, key: str) -> bool:
+    value = row.get(key)
+    if value not in (True, False):  # 0 and 1 compare equal
+        raise ValueError(f"{key} is {value!r}, expected true or false")
+    return bool(value)

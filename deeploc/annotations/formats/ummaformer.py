@@ -1,0 +1,48 @@
+"""UMMAFormer's re-packs of TVIL and Psynd: a JSON object keyed by the clip's id.
+
+Each value holds `file`, `split`, `duration`, `fake_periods` (seconds), and `fps`, `video_frames` or
+`feature_frames` (Psynd). TVIL is inpainted picture. Psynd is edited sound, known by its
+`feature_frames` or by the file's name; its test sets `test_cellular` and `test_landline` are test.
+Values that have `modify_video` and `modify_audio` are read as LAV-DF.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from deeploc.annotations.clip import (
+    ClipAnnotation,
+    by_stream,
+    to_seconds,
+    to_split,
+    to_timeline,
+)
+from deeploc.annotations.formats.lavdf import lavdf_clip
+from deeploc.scores import Stream
+
+SOUND_SUFFIXES = {".wav", ".flac", ".mp3", ".m4a", ".ogg"}
+
+
+def ummaformer_clip(key: str, row: Any) -> ClipAnnotation:
+    if not isinstance(row, dict):
+        raise ValueError("expected an object")
+    row = {"file": key, **row}
+    if {"modify_video", "modify_audio"} <= set(row):
+        return lavdf_clip(row)
+    spoken = PurePosixPath(str(row["file"])).suffix.lower() in SOUND_SUFFIXES
+    stream: Stream = "audio" if spoken or "feature_frames" in row else "visual"
+    if "fake_periods" not in row:
+        raise ValueError("expected the key 'fake_periods'")
+    return ClipAnnotation(
+        str(row["file"]),
+        by_stream({stream: to_timeline(row["fake_periods"])}),
+        to_split(row.get("split")),
+        _duration(row),
+    )
+
+
+def _duration(row: dict) -> float | None:
+    if row.get("duration") is None and {"video_frames", "fps"} <= set(row):
+        return to_seconds(None, row["video_frames"], row["fps"])
+    return to_seconds(row.get("duration"))

@@ -1,0 +1,204 @@
+"""What is measured of every step (windows -> MAE -> evidence), and the scores made of it.
+
+One module for the localizer, calibration and evaluation, so that they can't differ. It knows
+nothing about files, labels or intervals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+
+from deeploc.export.inspection import Inspection
+from deeploc.media.clip import VIDEO_RATE_HZ
+from deeploc.models.fdn import (
+    FACE_ZONES,
+    SOUND_ZONES,
+)
+from deeploc.models.mae import (
+    BANDS,
+    Composite,
+)
+from deeploc.models.rt_deeploc import (
+    VALUES,
+    RTDeepLoc,
+)
+from deeploc.scores import STREAMS, FrameScores, Kind, Stream
+from deeploc.timeline import FrameGrid
+from deeploc.windows import (
+    OverlapAdd,
+    Window,
+    cut_windows,
+)
+
+STRIDE = 8
+BATCH = 16
+TRACES = [
+    kind * len(BANDS) + BANDS.index(band) for kind in (1, 2) for band in ("fine", "detail")
+]  # of the evidence, hidden and cross-modal
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Standardised evidence of a clip, NaN where it could not be measured.
+
+    `visual (T, cells, 12)`, `audio (T, rows, 12)` float32; the 12 values are those of `RTDeepLoc`.
+    `lines (T, 6) float32`: the lines of vocoders, which the discovery network is shown too.
+    """
+
+    visual: np.ndarray
+    audio: np.ndarray
+    lines: np.ndarray
+
+    @property
+    def seen(self) -> np.ndarray:
+        """`(T,) bool`: steps whose picture was measured."""
+        return ~np.isnan(self.visual[:, 0, 0])
+
+    @property
+    def heard(self) -> np.ndarray:
+        """`(T,) bool`: steps whose sound was measured."""
+        return ~np.isnan(self.audio[:, 0, 0])
+
+    @property
+    def face_error(self) -> np.ndarray:
+        """`(T, cells)` two-sided surprise: root mean square over bands, hidden and cross-modal."""
+        return surprise(self.visual)
+
+    @property
+    def sound_error(self) -> np.ndarray:
+        """`(T, rows)` two-sided surprise of each row of patches of the log-mel, low to high."""
+        return surprise(self.audio)
+
+    @property
+    def visual_error(self) -> np.ndarray:
+        """`(T,)` the shown reconstruction error of the picture, see `clip_error`."""
+        return clip_error(self.visual, FACE_ZONES)
+
+    @property
+    def audio_error(self) -> np.ndarray:
+        """`(T,)` the same of the sound."""
+        return clip_error(self.audio, SOUND_ZONES)
+
+
+def surprise(evidence: np.ndarray) -> np.ndarray:
+    """Evidence `(..., 12)` -> `(...)`: root mean square of the surprises in it."""
+    surprises = evidence[..., len(BANDS) :]
+    return np.sqrt(np.square(surprises).mean(axis=-1))
+
+
+def clip_error(evidence: np.ndarray, zones: torch.Tensor) -> np.ndarray:
+    """Evidence `(T, cells, 12)`, means over `zones (Z, cells)` -> `(T,)`: how far a step's surprise
+    is, either way, from what is usual in its own clip.
+
+    Root mean square, over zones, of the surprise in the two finest bands (`TRACES`), less its
+    median over the clip. Forged content is often smoother than it should be, evenly over the face:
+    single cells, coarse bands and what a camera does to the whole clip would drown that (on real
+    generators the bare mean of all surprises was at chance).
+    """
+    if np.isnan(evidence).all():
+        return evidence[:, 0, 0]
+    own = np.einsum("zc,tcv->tzv", zones.numpy(), evidence[..., TRACES])
+    own = own - np.nanmedian(own, axis=0)
+    return np.sqrt(np.square(own).mean(axis=(1, 2)))
+
+
+def fused_error(evidence: Evidence) -> np.ndarray:
+    """`(T,)` the larger of both errors, or the one that there is; NaN where there is none."""
+    return np.fmax(evidence.visual_error, evidence.audio_error)
+
+
+@torch.inference_mode()
+def measure(
+    model: RTDeepLoc,
+    faces: Iterable[np.ndarray | None],
+    mel: np.ndarray,
+    lines: np.ndarray,
+    heard: np.ndarray,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    inspection: Inspection | None = None,
+    preview: Callable[[int, int, dict[str, np.ndarray]], None] | None = None,
+) -> Evidence:
+    """Measure a clip of T steps: `faces` streams T crops or None; `mel (4T, 90)` and `lines (T, 6)`
+    as `log_mel` and `vocoder_lines` give them; `heard (T,) bool`. An `inspection` is given what the
+    MAE rebuilt.
+    `preview(start, T, errors)` is given the errors by stream of the steps that are finished, each
+    against these steps alone.
+
+    Each step is seen by two windows that overlap by half; memory is bounded by one batch of
+    windows. `progress(done, total)` counts steps. On CUDA it runs in bfloat16.
+    """
+    device = next(model.parameters()).device
+    config = model.mae.config
+    n_frames = len(heard)
+    visual = OverlapAdd(n_frames, (config.cells**2, VALUES))
+    audio = OverlapAdd(n_frames, (config.mel_rows, VALUES))
+    windows = cut_windows(faces, mel, heard, config.crop, config.window, STRIDE)
+    finished = 0
+    for batch in _batches(windows):
+        composite = Composite() if inspection else None
+        shown, played, seen, sounding = (
+            torch.from_numpy(np.stack([getattr(window, name) for window in batch])).to(device)
+            for name in ("faces", "mel", "seen", "heard")
+        )
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            picture, sound = model.measure(shown, played, seen, sounding, composite)
+        for window, one, other in zip(batch, picture.cpu(), sound.cpu(), strict=True):
+            visual.add(window.start, one.numpy())
+            audio.add(window.start, other.numpy())
+        if inspection and composite:
+            views = [
+                *model.mae.views(composite),
+                *(~each[..., 0, 0].isnan() for each in (picture, sound)),
+            ]
+            inspection.add(batch, *(view.cpu().numpy() for view in views))
+            inspection.write(surprise(visual.mean(inspection.written, batch[-1].start + 1)))
+        if preview:
+            end = batch[-1].start + 1
+            errors = {
+                "visual": clip_error(visual.mean(finished, end), FACE_ZONES),
+                "audio": clip_error(audio.mean(finished, end), SOUND_ZONES),
+            }
+            preview(finished, n_frames, errors)
+            finished = end
+        progress(batch[-1].start + config.window, n_frames)
+    if inspection:
+        inspection.write(surprise(visual.mean(inspection.written)))
+    return Evidence(visual.mean(), audio.mean(), lines)
+
+
+def _batches(windows: Iterator[Window]) -> Iterator[list[Window]]:
+    while batch := list(islice(windows, BATCH)):
+        yield batch
+
+
+@torch.inference_mode()
+def discover(model: RTDeepLoc, evidence: Evidence) -> dict[Stream, FrameScores]:
+    """Forgery score of every step, 0..1, by stream; fused is scored where either stream is."""
+    device = next(model.parameters()).device
+    seen, heard = evidence.seen, evidence.heard
+    tensors = (
+        torch.from_numpy(array)[None].to(device)
+        for array in (evidence.visual, evidence.audio, evidence.lines, seen, heard)
+    )
+    scores = model.discover(*tensors)[0].cpu().numpy()
+    known = np.stack([seen, heard, seen | heard], axis=1)
+    return _frame_scores("forgery", np.where(known, scores, np.nan).T)
+
+
+def errors(evidence: Evidence) -> dict[Stream, FrameScores]:
+    """The shown reconstruction error of every step by stream (`deeploc.evidence.clip_error`)."""
+    curves = (evidence.visual_error, evidence.audio_error, fused_error(evidence))
+    return _frame_scores("error", np.stack(curves))
+
+
+def _frame_scores(kind: Kind, curves: np.ndarray) -> dict[Stream, FrameScores]:
+    grid = FrameGrid(VIDEO_RATE_HZ, curves.shape[1])
+    return {
+        stream: FrameScores(grid, stream, kind, values.astype(np.float32))
+        for stream, values in zip(STREAMS, curves, strict=True)
+    }

@@ -1,0 +1,1 @@
+"""What a report becomes for other programs and people: tables and films."""

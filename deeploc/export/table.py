@@ -1,0 +1,58 @@
+"""A report as a table: one row a step, for spreadsheets and notebooks.
+
+Nothing here computes a score.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from deeploc.media.clip import VIDEO_RATE_HZ
+from deeploc.report import Report
+from deeploc.timeline import FrameGrid
+
+
+def frame_table(report: Report) -> pd.DataFrame:
+    """The steps of the clip: `step`, `start_s`, `end_s`, `source_frame` (on display at the middle
+    of the step), a column `error_...` and `forgery_...` for each stream, NaN where unscored, and
+    `flagged`, whether an interval of the report covers the middle."""
+    known = [item.grid for item in report.scores]
+    duration_s = report.media.duration_s
+    grid = known[0] if known else FrameGrid(VIDEO_RATE_HZ, round(duration_s * VIDEO_RATE_HZ))
+    steps = np.arange(grid.n_frames)
+    middle_s = (steps + 0.5) / grid.rate_hz
+    flagged = np.zeros(grid.n_frames, bool)
+    for item in report.timeline:
+        flagged |= (item.segment.start <= middle_s) & (middle_s < item.segment.end)
+    scores = {f"{item.kind}_{item.stream}": item.values for item in report.scores}
+    return pd.DataFrame(
+        {
+            "step": steps,
+            "start_s": steps / grid.rate_hz,
+            "end_s": (steps + 1) / grid.rate_hz,
+            "source_frame": _frames_at(report, middle_s),
+            **scores,
+            "flagged": flagged,
+        }
+    )
+
+
+def write_frames_csv(report: Report, path: Path) -> None:
+    """Scores with four decimals; unscored cells stay empty."""
+    table = frame_table(report)
+    times = {name: table[name].map("{:.3f}".format) for name in ("start_s", "end_s")}
+    table.assign(**times).to_csv(path, index=False, float_format="%.4f", lineterminator="\n")
+
+
+def write_frames_parquet(report: Report, path: Path) -> None:
+    frame_table(report).to_parquet(path, index=False)
+
+
+def _frames_at(report: Report, times_s: np.ndarray) -> np.ndarray:
+    """The source frames on display at some moments; the first one also stands for before it."""
+    if report.pts_s is None or not len(report.pts_s):
+        return np.floor(times_s * report.media.fps).astype(int)
+    return np.maximum(np.searchsorted(report.pts_s, times_s, "right") - 1, 0)

@@ -1,0 +1,1 @@
+"""Files with picture and sound: read, written, cut, and made playable."""

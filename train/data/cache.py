@@ -1,0 +1,199 @@
+"""Clips as training sees them: the tensors of a dataset, cut once and read window by window.
+
+`python -m train.data.extract` turns a dataset of any known format into a cache folder: one `.npz` a
+clip, made by the same media, faces and sound code as the localizer, and `metadata.json`, the truth
+of all clips in our layout of LAV-DF, each with a split. Nothing here knows another format, nor
+networks and losses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from deeploc.annotations import (
+    ClipAnnotation,
+    read_annotations,
+)
+from deeploc.audio import MEL_PER_STEP
+from train.data.face_images import (
+    CodedFaces,
+    coded,
+)
+
+METADATA = "metadata.json"
+SPEECH_SUFFIXES = {".flac", ".wav", ".mp3", ".m4a", ".ogg"}
+PATIENCE = 1000
+
+
+@dataclass(frozen=True)
+class ClipTensors:
+    """What the model needs of one clip of T steps.
+
+    `faces (T, H, W, 3) uint8` (zeros where unseen; of speech without a picture, no pixels), `mel
+    (4T, 90)` and `lines (T, 6) float32` as `log_mel` and `vocoder_lines` give them; `seen`, `heard`
+    are `(T,) bool`. On disk faces are coded losslessly.
+    """
+
+    faces: np.ndarray | CodedFaces
+    mel: np.ndarray
+    lines: np.ndarray
+    seen: np.ndarray
+    heard: np.ndarray
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".part.npz")
+        np.savez(
+            partial,
+            mel=self.mel.astype(np.float16),
+            lines=self.lines.astype(np.float16),
+            seen=self.seen,
+            heard=self.heard,
+            allow_pickle=False,
+            **coded(np.asarray(self.faces)),
+        )
+        partial.rename(path)
+
+    @classmethod
+    def load(cls, path: Path) -> ClipTensors:
+        """The faces stay on disk: of them, only what is looked at is read."""
+        with np.load(path) as stored:
+            if "lines" not in stored:
+                raise ValueError(f"{path} is of an earlier version: run train.data.extract anew.")
+            if "faces_webp" in stored:
+                faces = CodedFaces(_on_disk(path, "faces_webp"), stored["faces_ends"])
+            else:  # speech without a picture
+                faces = stored["faces"]
+            mel, lines = (stored[name].astype(np.float32) for name in ("mel", "lines"))
+            return cls(faces, mel, lines, stored["seen"], stored["heard"])
+
+    @staticmethod
+    def load_mel(path: Path) -> np.ndarray:
+        """The sound alone, without reading the faces."""
+        with np.load(path) as stored:
+            return stored["mel"].astype(np.float32)
+
+    def stream(self) -> Iterator[np.ndarray | None]:
+        """Faces one by one, None where unseen: what `deeploc.evidence` reads."""
+        for face, seen in zip(self.faces, self.seen, strict=True):
+            yield face if seen else None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One clip of a cache: its labels and where its tensors lie."""
+
+    annotation: ClipAnnotation
+    path: Path
+
+    @property
+    def spoken(self) -> bool:
+        """Speech without a picture."""
+        return Path(self.annotation.file).suffix.lower() in SPEECH_SUFFIXES
+
+    @property
+    def untouched(self) -> bool:
+        """A talking face, authentic by its label, and no null forgery (authentic, but re-blended)
+        either."""
+        return not (self.annotation.forged or self.annotation.families or self.spoken)
+
+    @property
+    def recoded(self) -> bool:
+        """Authentic, and coded once more than others, whole or for a while."""
+        return not self.annotation.forged and "recoded" in self.annotation.families.values()
+
+    @property
+    def tensors(self) -> ClipTensors:
+        return ClipTensors.load(self.path)
+
+
+def _on_disk(path: Path, name: str) -> np.ndarray:
+    """One array of an uncompressed `.npz`, mapped instead of read."""
+    with zipfile.ZipFile(path) as archive:
+        entry = archive.getinfo(f"{name}.npy")
+        with archive.open(entry) as member:
+            np.lib.format.read_magic(member)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+            header = member.tell()
+    with path.open("rb") as file:  # the entry's own header, which may differ from the directory's
+        file.seek(entry.header_offset + 26)
+        names = sum(struct.unpack("<HH", file.read(4)))
+    return np.memmap(path, dtype, "r", entry.header_offset + 30 + names + header, shape)
+
+
+def cached_path(folder: Path, file: str) -> Path:
+    """Where `folder` keeps what was made of a clip: in one of 4096 folders, by the name's hash."""
+    return folder / hashlib.sha256(file.encode()).hexdigest()[:3] / f"{file}.npz"
+
+
+def load_cache(cache: Path, split: str) -> list[Sample]:
+    """The clips of one split (train, dev, test) whose tensors are there, in a fixed order."""
+    samples = [
+        Sample(annotation, cached_path(cache, annotation.file))
+        for annotation in read_annotations(cache / METADATA)
+        if annotation.split == split
+    ]
+    present = [sample for sample in samples if sample.path.exists()]
+    if not present:
+        raise FileNotFoundError(
+            f"no extracted {split} clips in {cache}; run train.data.extract first"
+        )
+    return sorted(present, key=lambda sample: sample.annotation.file)
+
+
+class AuthenticWindows(Dataset):
+    """Endless random windows of clips whose label says authentic; null forgeries are left out.
+
+    Window n is (faces (K, H, W, 3) uint8, mel (4K, M) float32), every step seen and heard. An
+    identity is drawn first, then a clip, so that nobody is learned by heart; `per_clip` windows in
+    a row are of the same clip. Faces are mirrored at random. `seed` and n alone decide: whoever
+    asks, in whatever process or order, gets the same window.
+    """
+
+    def __init__(self, samples: list[Sample], length: int, seed: int, per_clip: int = 4) -> None:
+        authentic = [sample for sample in samples if sample.untouched]
+        assert authentic, "no authentic clips"
+        self.length, self.seed, self.per_clip = length, seed, per_clip
+        self.people: dict[str, list[Sample]] = {}
+        for sample in authentic:
+            person = sample.annotation.identity or sample.annotation.file
+            self.people.setdefault(person, []).append(sample)
+        self._names = sorted(self.people)
+        self._held: tuple[int, list[tuple[torch.Tensor, torch.Tensor]]] = (-1, [])
+
+    def __getitem__(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+        draw, place = divmod(n, self.per_clip)
+        if self._held[0] != draw:
+            self._held = (draw, self._windows(draw))
+        return self._held[1][place]
+
+    def _windows(self, draw: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        rng = np.random.default_rng([self.seed, draw])
+        for _ in range(PATIENCE):
+            clips = self.people[self._names[rng.integers(len(self._names))]]
+            clip = clips[rng.integers(len(clips))].tensors
+            known = np.convolve(clip.seen & clip.heard, np.ones(self.length), "valid")
+            starts = np.flatnonzero(known > self.length - 0.5)
+            if len(starts):
+                few = len(starts) < self.per_clip
+                chosen = rng.choice(starts, self.per_clip, replace=few)
+                return [self._window(clip, start, rng.random() < 0.5) for start in chosen]
+        raise ValueError(f"no authentic clip has {self.length} steps on end with face and sound")
+
+    def _window(
+        self, clip: ClipTensors, start: int, mirrored: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        faces = clip.faces[start : start + self.length]
+        if mirrored:
+            faces = faces[:, :, ::-1]
+        mel = clip.mel[MEL_PER_STEP * start : MEL_PER_STEP * (start + self.length)]
+        return torch.from_numpy(faces.copy()), torch.from_numpy(mel.copy())

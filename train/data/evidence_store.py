@@ -1,0 +1,232 @@
+"""The evidence of every clip of a cache under one frozen MAE, measured once and kept on disk.
+
+What is kept is raw, so that its statistics over authentic clips can be taken before anything is
+standardised. Clips are read when they are asked for: a split need not fit into memory. It knows
+nothing about labels beyond authentic or forged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from deeploc.checkpoints import (
+    CONFIG,
+    WEIGHTS,
+    load_checkpoint,
+)
+from deeploc.evidence import (
+    Evidence,
+    measure,
+)
+from deeploc.models.rt_deeploc import RTDeepLoc
+from train.data.cache import (
+    Sample,
+    cached_path,
+)
+from train.engine.ranks import (
+    Ranks,
+    alone,
+)
+
+MIN_SPREAD = 0.05
+KEPT = ("visual", "audio", "lines")
+
+_models: dict[Path, RTDeepLoc] = {}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Mean and spread of every value of the evidence, as a model holds them."""
+
+    face_mean: np.ndarray
+    face_std: np.ndarray
+    sound_mean: np.ndarray
+    sound_std: np.ndarray
+
+    @classmethod
+    def of(cls, model: RTDeepLoc) -> Scale:
+        buffers = (model.face_mean, model.face_std, model.sound_mean, model.sound_std)
+        return cls(*(buffer.cpu().numpy() for buffer in buffers))
+
+    def raw(self, standardised: Evidence) -> Evidence:
+        """What `standardised` made this of."""
+        return Evidence(
+            standardised.visual * self.face_std + self.face_mean,
+            standardised.audio * self.sound_std + self.sound_mean,
+            standardised.lines,
+        )
+
+    def standardised(self, raw: Evidence) -> Evidence:
+        return Evidence(
+            (raw.visual - self.face_mean) / self.face_std,
+            (raw.audio - self.sound_mean) / self.sound_std,
+            raw.lines,
+        )
+
+
+@dataclass(frozen=True)
+class Measured(Sequence[Evidence]):
+    """Evidence of clips as a sequence that lies on disk: each is read whenever it is asked for."""
+
+    paths: Sequence[Path]
+    scale: Scale | None = None
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @overload
+    def __getitem__(self, index: int) -> Evidence: ...
+    @overload
+    def __getitem__(self, index: slice) -> Measured: ...
+    def __getitem__(self, index: int | slice) -> Evidence | Measured:
+        if isinstance(index, slice):
+            return Measured(self.paths[index], self.scale)
+        with np.load(self.paths[index]) as stored:
+            if "lines" not in stored:
+                raise ValueError(
+                    f"{self.paths[index]} is of an earlier version: delete its folder, and these "
+                    "clips are measured anew."
+                )
+            raw = Evidence(*(stored[name].astype(np.float32) for name in KEPT))
+        return self.scale.standardised(raw) if self.scale else raw
+
+    def standardised(self, model: RTDeepLoc) -> Measured:
+        """The same clips under the statistics that `set_statistics` put into the model."""
+        return Measured(self.paths, Scale.of(model))
+
+    def untouched(self, samples: Sequence[Sample]) -> Measured:
+        """Those of the clips, which are `samples`, that define "authentic"."""
+        pairs = zip(samples, self.paths, strict=True)
+        return Measured([path for sample, path in pairs if sample.untouched], self.scale)
+
+
+@dataclass(frozen=True)
+class ByFile(Mapping[str, Evidence]):
+    """Evidence by the clip's name, read anew whenever it is asked for."""
+
+    places: Mapping[str, int]
+    measured: Measured
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample], measured: Measured) -> ByFile:
+        return cls({sample.annotation.file: i for i, sample in enumerate(samples)}, measured)
+
+    def __getitem__(self, file: str) -> Evidence:
+        return self.measured[self.places[file]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+def autoencoder_digest(checkpoint: Path) -> str:
+    """Of all in a checkpoint that raw evidence depends on: the MAE's sizes, and its weights in half
+    precision, for `RUN/model` is saved so and `RUN/mae` is not."""
+    sizes = json.loads((checkpoint / CONFIG).read_text())["mae"]
+    digest = hashlib.sha256(json.dumps(sizes, sort_keys=True).encode())
+    with safe_open(checkpoint / WEIGHTS, "pt") as stored:
+        for name in sorted(name for name in stored.keys() if name.startswith("mae.")):  # noqa: SIM118
+            digest.update(name.encode() + stored.get_tensor(name).half().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def measure_samples(
+    checkpoint: Path,
+    samples: Sequence[Sample],
+    folder: Path,
+    workers: int = 1,
+    ranks: Ranks | None = None,
+) -> Measured:
+    """Raw evidence of each sample by the checkpoint's MAE.
+
+    Measured clips are kept under `folder`, by the digest of the MAE: checkpoints that differ in
+    anything else measure nothing anew. Ranks divide the work.
+    """
+    ranks = ranks or alone()
+    digest = autoencoder_digest(checkpoint)
+    work = partial(_measure, checkpoint=checkpoint, folder=folder / digest, device=ranks.device)
+    own = ranks.own(samples)
+    bar = partial(ranks.bar, total=len(own), unit="clip")
+    if workers == 1:
+        for sample in bar(own):
+            work(sample)
+    else:
+        spawn = get_context("spawn")
+        with ProcessPoolExecutor(workers, spawn, torch.set_num_threads, (1,)) as pool:
+            for _ in bar(pool.map(work, own, chunksize=8)):
+                pass
+    ranks.wait()
+    return Measured([cached_path(folder / digest, sample.annotation.file) for sample in samples])
+
+
+def _measure(sample: Sample, checkpoint: Path, folder: Path, device: torch.device) -> None:
+    path = cached_path(folder, sample.annotation.file)
+    if path.exists():
+        return
+    if folder not in _models:
+        _models[folder] = unscaled(load_checkpoint(checkpoint)[0]).to(device)
+    clip = sample.tensors
+    found = measure(_models[folder], clip.stream(), clip.mel, clip.lines, clip.heard)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial_path = path.with_name(path.name + ".part.npz")
+    np.savez(partial_path, **{name: getattr(found, name).astype(np.float16) for name in KEPT})
+    partial_path.rename(path)
+
+
+class Moments:
+    """Mean and spread of values `(N, *shape)` that come clip by clip, of which none is kept."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        self._sums = np.zeros((3, *shape))
+
+    def add(self, values: np.ndarray) -> None:
+        """Count the values that are not NaN."""
+        known = ~np.isnan(values)
+        filled = np.where(known, values, 0).astype(np.float64)
+        self._sums += [known.sum(0), filled.sum(0), np.square(filled).sum(0)]
+
+    def over(self, ranks: Ranks) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of what all ranks have added; every rank must ask."""
+        count, first, second = ranks.total(torch.from_numpy(self._sums))
+        mean = first / count
+        return mean.float(), (second / count - mean.square()).clamp(min=0).sqrt().float()
+
+
+def set_statistics(
+    model: RTDeepLoc, authentic: Sequence[Evidence], ranks: Ranks | None = None
+) -> None:
+    """Mean and spread of raw evidence over authentic clips, into the model's buffers."""
+    ranks = ranks or Ranks()
+    face, sound = Moments(model.face_mean.shape), Moments(model.sound_mean.shape)
+    for evidence in ranks.own(authentic):
+        face.add(evidence.visual)
+        sound.add(evidence.audio)
+    for name, moments in (("face", face), ("sound", sound)):
+        mean, spread = moments.over(ranks)
+        getattr(model, f"{name}_mean").copy_(mean)
+        getattr(model, f"{name}_std").copy_(spread.clamp(min=MIN_SPREAD))
+
+
+def unscaled(model: RTDeepLoc) -> RTDeepLoc:
+    """The model without statistics, whose evidence is raw, its MAE in half precision as the digest
+    has it: so it doesn't matter whether `RUN/mae` or `RUN/model` measured a clip first."""
+    model.mae.half().float()
+    for name in ("face", "sound"):
+        getattr(model, f"{name}_mean").zero_()
+        getattr(model, f"{name}_std").fill_(1)
+    return model

@@ -1,0 +1,237 @@
+"""`python -m train.data.extract --data PATH CACHE`: a dataset as the tensors that training reads.
+
+PATH is a metadata file or the folder of a dataset in any format that `deeploc.annotations` reads:
+LAV-DF, AV-Deepfake1M and ++, ForgeryNet, ActivityNet-style JSON, TVIL and Psynd as re-packed by
+UMMAFormer, our CSV, or folders called authentic and forged. The cache's own `metadata.json` is
+always in one layout, so that later steps needn't know where the clips came from.
+
+The same decoding, face tracking, cropping and sound as `deeploc.localizer`. Resumable: clips that
+are in the cache are skipped. A clip without a usable face is reported and left out; a sound file is
+kept as speech without a picture, which the discovery network may learn from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import lru_cache, partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from deeploc.annotations import (
+    AUTO,
+    FOLDER,
+    FORMATS,
+    ClipAnnotation,
+    read_annotations,
+    read_dataset,
+    write_lavdf,
+)
+from deeploc.audio import (
+    heard_steps,
+    log_mel,
+    vocoder_lines,
+)
+from deeploc.errors import (
+    BadAnnotations,
+    DeepLocError,
+)
+from deeploc.faces.crop import (
+    crop_faces,
+    crop_squares,
+)
+from deeploc.faces.detector import FaceDetector
+from deeploc.faces.tracker import track_faces
+from deeploc.media.clip import (
+    VIDEO_RATE_HZ,
+    open_clip,
+)
+from deeploc.models.mae import MAEConfig
+from train.data.cache import (
+    METADATA,
+    SPEECH_SUFFIXES,
+    ClipTensors,
+    cached_path,
+)
+from train.forge.chunk import (
+    STEP_SAMPLES,
+    heard,
+)
+from train.forge.corpus import split_identities
+
+SPLIT_SEED = 0
+APART_S, APART_SHARE = 0.1, 0.01  # what a clip may last longer or shorter than its annotation says
+
+
+def extract_clip(path: Path, detector: FaceDetector, size: int) -> ClipTensors:
+    """Decode, track, crop: one clip as tensors. Raises `DeepLocError` where the localizer would."""
+    clip = open_clip(path)
+    track = track_faces(clip, detector, lambda done, total: None)[0]
+    crops = list(crop_faces(clip, crop_squares(track), size))
+    seen = np.array([crop is not None for crop in crops])
+    blank = np.zeros((size, size, 3), np.uint8)
+    faces = np.stack([blank if crop is None else crop for crop in crops])
+    audio = clip.audio if clip.audio is not None else np.zeros(0, np.float32)
+    sound = log_mel(audio, len(crops)), vocoder_lines(audio, len(crops))
+    return ClipTensors(faces, *sound, seen, heard_steps(clip))
+
+
+def extract_speech(path: Path) -> ClipTensors:
+    """A sound file as tensors of a clip that is heard throughout and never seen."""
+    audio = heard(path)
+    n_frames = len(audio) // STEP_SAMPLES
+    if not n_frames:
+        raise DeepLocError("it holds no sound")
+    nothing = np.zeros((n_frames, 0, 0, 3), np.uint8)
+    everywhere = np.ones(n_frames, bool)
+    sound = log_mel(audio, n_frames), vocoder_lines(audio, n_frames)
+    return ClipTensors(nothing, *sound, ~everywhere, everywhere)
+
+
+def with_splits(annotations: list[ClipAnnotation]) -> list[ClipAnnotation]:
+    """The annotations, each in a split.
+
+    Where the dataset names none, its people are split 60, 20, 20 % into train, dev and test, always
+    in the same way, by identity: nobody is in two splits, and a forgery is where its original is.
+    A clip without an identity, original or forgeries counts as a person of its own.
+    Raises `BadAnnotations` where only some clips have a split, or there are fewer than 3 people.
+    """
+    unnamed = [clip for clip in annotations if clip.split is None]
+    if not unnamed:
+        return annotations
+    if len(unnamed) < len(annotations):
+        raise BadAnnotations(
+            f"{len(unnamed)} of {len(annotations)} clips name no split, for example "
+            f"{unnamed[0].file}: name one for every clip, or for none to have them split by person."
+        )
+    people = _people(annotations)
+    splits = split_identities(list(people.values()), SPLIT_SEED)
+    if len(splits) < 3:
+        raise BadAnnotations(
+            "The dataset names no splits, and has too few people to make train, dev and test of "
+            f"({len(splits)}): name the splits."
+        )
+    return [replace(clip, split=splits[people[clip.file]]) for clip in annotations]
+
+
+def _people(annotations: list[ClipAnnotation]) -> dict[str, str]:
+    """By file, one name for all clips that identities and originals tie to each other."""
+    ties: dict[str, str] = {}
+
+    def end(name: str) -> str:
+        while ties.setdefault(name, name) != name:
+            name = ties[name]
+        return name
+
+    for clip in annotations:
+        own = end(f"clip {clip.file}")
+        if clip.identity:
+            ties[end(f"identity {clip.identity}")] = own
+        if clip.original:
+            ties[end(f"clip {clip.original}")] = own
+    names: dict[str, str] = {}
+    for file in sorted(clip.file for clip in annotations):
+        names.setdefault(end(f"clip {file}"), file)
+    return {clip.file: names[end(f"clip {clip.file}")] for clip in annotations}
+
+
+def _work(clip: ClipAnnotation, root: Path, cache: Path, size: int) -> str | None:
+    """Extracts one clip; says what was wrong with it."""
+    target = cached_path(cache, clip.file)
+    if target.exists():
+        return None
+    try:
+        if Path(clip.file).suffix.lower() in SPEECH_SUFFIXES:
+            tensors = extract_speech(root / clip.file)
+        else:
+            tensors = extract_clip(root / clip.file, _detector(), size)
+        tensors.save(target)
+    except DeepLocError as error:
+        return f"{clip.file} is left out: {error}"
+    except Exception as error:  # one clip never stops a corpus
+        return f"{clip.file} is left out: {error!r}"
+    lasts, stated = len(tensors.seen) / VIDEO_RATE_HZ, clip.duration_s
+    if stated is None or abs(lasts - stated) <= max(APART_S, APART_SHARE * stated):
+        return None
+    return (
+        f"{clip.file} lasts {lasts:.2f} s where its annotation says {stated:.2f} s: "
+        "the forged seconds may be off as well"
+    )
+
+
+@lru_cache(maxsize=1)
+def _detector() -> FaceDetector:
+    return FaceDetector()
+
+
+def _prepare(args: argparse.Namespace) -> tuple[Path, list[ClipAnnotation]]:
+    """Reads the dataset and leaves its truth in the cache; the clips' folder and the clips.
+
+    Raises `BadAnnotations`, also where the cache holds another dataset.
+    """
+    data = read_dataset(args.data, args.format, args.clips)
+    annotations = with_splits(data.annotations)
+    known = args.cache / METADATA
+    if known.exists():
+        strangers = {clip.file for clip in read_annotations(known)}
+        strangers -= {clip.file for clip in annotations}
+        if strangers:
+            raise BadAnnotations(
+                f"{args.cache} holds clips that {args.data} does not, for example "
+                f"{min(strangers)}: choose another cache."
+            )
+    args.cache.mkdir(parents=True, exist_ok=True)
+    write_lavdf(annotations, known)
+    if data.absent:
+        print(f"Not there: {len(data.absent)} of the listed clips, such as {data.absent[0]}.")
+    if data.annotations[0].split is None:
+        print("The dataset names no splits: its people are split 60, 20, 20 %.")
+        if not any(clip.identity for clip in annotations):
+            print("It names no identities either: the same person may be in two splits.")
+    counts = Counter((clip.split, "forged" if clip.forged else "authentic") for clip in annotations)
+    for (split, kind), count in sorted(counts.items()):
+        print(f"{split} {kind}: {count}")
+    return data.root, annotations
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m train.data.extract", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="metadata file or dataset folder")
+    parser.add_argument("cache", type=Path, help="folder for the tensors")
+    parser.add_argument(
+        "--format",
+        choices=(AUTO, *FORMATS, FOLDER),
+        default=AUTO,
+        help="the metadata's format (default: told by its content)",
+    )
+    parser.add_argument(
+        "--clips", type=Path, help="folder of the clips, if it is not the metadata's"
+    )
+    parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    args = parse(arguments)
+    try:
+        root, annotations = _prepare(args)
+    except BadAnnotations as error:
+        raise SystemExit(str(error)) from None
+    work = partial(_work, root=root, cache=args.cache, size=MAEConfig().crop)
+    with ProcessPoolExecutor(
+        args.workers, get_context("spawn"), torch.set_num_threads, (1,)
+    ) as pool:
+        for problem in tqdm(pool.map(work, annotations), total=len(annotations), unit="clip"):
+            if problem:
+                tqdm.write(problem, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

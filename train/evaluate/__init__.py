@@ -1,0 +1,1 @@
+"""How well a checkpoint localizes, beside its baselines."""

@@ -1,0 +1,137 @@
+"""One stream of one method, prepared once so that its clips can be weighed: every column of the
+table is then a function of how often each clip counts.
+
+It knows neither families nor tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from deeploc.metrics import (
+    Measure,
+    Overlaps,
+    Ranking,
+    interval,
+    resample,
+    step_ranking,
+)
+from deeploc.postprocess import (
+    clip_score,
+    to_proposals,
+    to_timeline,
+)
+from deeploc.scores import (
+    FrameScores,
+    Stream,
+)
+from train.data.cache import Sample
+from train.evaluate.methods import Method
+
+MEAN_AP_TIOUS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+AP_TIOUS = (*MEAN_AP_TIOUS, 0.75, 0.95)
+AR_COUNTS = (100, 50, 20, 10, 5, 2)
+ALARMS = "false alarms/min"
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One stream of one method on C clips, prepared so that clips can be weighed.
+
+    `forged (C,) bool`: whether that stream of the clip is; `overlaps` and `measures` by column.
+    """
+
+    forged: np.ndarray
+    overlaps: Overlaps
+    measures: Mapping[str, Measure]
+
+    def values(self, weights: np.ndarray) -> dict[str, float]:
+        return {name: measure(weights) for name, measure in self.measures.items()}
+
+    def intervals(self, names: Sequence[str], draws: np.ndarray) -> dict[str, tuple[float, float]]:
+        return {name: interval(self.measures[name], draws) for name in names}
+
+
+def prepare(samples: list[Sample], method: Method, stream: Stream) -> Trial:
+    """All measures of one stream, authentic clips included; NaN: undefined here.
+
+    `frame AUC inside` pools forged clips only. False alarms are the intervals that the stored
+    threshold shows in clips without any forgery, by the minute.
+    """
+    truth = {sample.annotation.file: sample.annotation.segments[stream] for sample in samples}
+    own = {file: method.scores[file][stream] for file in truth}
+    forged = np.array([len(segments) > 0 for segments in truth.values()])
+    overlaps = Overlaps.of(truth, {file: to_proposals(item) for file, item in own.items()})
+    steps = step_ranking(truth, own)
+    inside = step_ranking(truth, {file: item for file, item in own.items() if len(truth[file])})
+    clips = Ranking.of(forged, whole_scores(list(own.values())))
+    precisions = {tiou: overlaps.average_precision(tiou) for tiou in AP_TIOUS}
+    measures: dict[str, Measure] = {
+        "mean AP": lambda w: float(np.mean([precisions[tiou](w) for tiou in MEAN_AP_TIOUS])),
+        **{f"AP@{tiou}": measure for tiou, measure in precisions.items()},
+        **{f"AR@{n}": overlaps.average_recall(n) for n in AR_COUNTS},
+        "frame AUC": steps.auc,
+        "frame AUC inside": inside.auc,
+        "clip AUC": clips.auc,
+        "clip EER": clips.eer,
+        ALARMS: alarm_rate(samples, list(own.values()), method.thresholds.get(stream)),
+    }
+    return Trial(forged, overlaps, measures)
+
+
+def alarm_rate(
+    samples: list[Sample], scores: Sequence[FrameScores], threshold: float | None
+) -> Measure:
+    """Intervals shown in authentic clips by the minute of such clips; NaN without a threshold."""
+    authentic = np.array([not sample.annotation.forged for sample in samples])
+    minutes = authentic * np.array([item.grid.duration / 60 for item in scores])
+    if threshold is None:
+        return lambda weights: float("nan")
+    alarms = authentic * np.array([len(to_timeline(item, threshold)) for item in scores])
+
+    def measure(weights: np.ndarray) -> float:
+        total = weights @ minutes
+        return float(weights @ alarms / total) if total else float("nan")
+
+    return measure
+
+
+def whole_scores(scores: Sequence[FrameScores]) -> np.ndarray:
+    """`(C,)` the score of each clip, NaN where too little was scored."""
+    wholes = [clip_score(item) for item in scores]
+    return np.array([np.nan if whole is None else whole for whole in wholes], float)
+
+
+def draw(samples: list[Sample], n: int) -> tuple[str, np.ndarray]:
+    """`(n, C)` draws of clips for bootstraps, and what is drawn: identities where every clip names
+    its own, clips otherwise."""
+    people = [sample.annotation.identity for sample in samples]
+    units = [person for person in people if person]
+    if len(units) == len(samples):
+        return "identities", resample(units, n, SEED)
+    return "clips", resample([sample.annotation.file for sample in samples], n, SEED)
+
+
+def protocol(samples: list[Sample], drawn: str, n: int) -> dict:
+    """What numbers are measured on and by which rules, as plain data."""
+    forged = sum(sample.annotation.forged for sample in samples)
+    people = {item.annotation.identity or item.annotation.file for item in samples}
+    return {
+        "clips": len(samples),
+        "forged": forged,
+        "authentic": len(samples) - forged,
+        "null forgeries among them": sum(
+            not (sample.annotation.forged or sample.untouched or sample.recoded)
+            for sample in samples
+        ),
+        "re-encoded among them": sum(sample.recoded for sample in samples),
+        "identities": len(people),
+        "empty_rule": "a forged clip without proposals counts as missed",
+        "tiou": "AP is strict (IoU > t); AR averages 0.50:0.05:0.95",
+        "area": "AP counts from recall 0 (the avdeepfake1m package from its first recall on)",
+        "intervals": f"95 % bootstrap over {drawn}, {n} draws, seed {SEED}",
+    }

@@ -1,0 +1,233 @@
+"""The numbers of one evaluation as Markdown, in percent where nothing else is said.
+
+It knows only the plain data of `metrics.json`; README and model card print lines of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from deeploc.scores import STREAMS
+from train.evaluate.families import (
+    SEEN,
+    UNSEEN,
+)
+from train.evaluate.protocol import (
+    ALARMS,
+    AP_TIOUS,
+    AR_COUNTS,
+)
+
+MAIN = ("mean AP", "AP@0.5", "AP@0.75", "AR@10", "frame AUC", "clip AUC", "clip EER", ALARMS)
+BOUNDED = ("mean AP", "AP@0.5", "AR@10", "frame AUC", "clip AUC")
+PRECISION = ("mean AP", *(f"AP@{tiou}" for tiou in AP_TIOUS))
+RECALL = (*(f"AR@{n}" for n in AR_COUNTS), "frame AUC", "frame AUC inside")
+FAMILY = ("mean AP", "AP@0.5", "AR@10", "frame AUC inside")
+
+
+def markdown(result: dict) -> str:
+    """All tables with their protocol beside."""
+    parts = [
+        f"# {result['model']['name']}, split {result['protocol']['split']}",
+        protocol(result),
+        table(result),
+        "Every AP:",
+        table(result, PRECISION),
+        "Every AR, and AUC of steps in all clips and inside forged clips:",
+        table(result, RECALL),
+        f"Main columns with their intervals ({result['protocol']['intervals']}):",
+        interval_table(result),
+    ]
+    if result["families"]:
+        parts += ["By manipulation, the checkpoint, with intervals; * never seen in training:"]
+        parts += [family_table(result)]
+    if result["alarms"]:
+        parts += ["Alarms in clips without any forgery, with intervals:", alarm_table(result)]
+    return "\n\n".join(parts) + "\n"
+
+
+def protocol(result: dict) -> str:
+    """What the numbers were measured on and by which rules, in one line."""
+    return (
+        f"{_clips(result['protocol'])} Mean AP is over tIoU 0.1 to 0.7. Percent; false alarms a "
+        "minute of authentic clips at the stored threshold."
+    )
+
+
+def _clips(facts: dict) -> str:
+    recoded = facts.get("re-encoded among them")
+    again = f" and {recoded} re-encoded" if recoded else ""
+    return (
+        f"Split {facts['split']}: {facts['clips']} clips ({facts['forged']} forged, "
+        f"{facts['authentic']} authentic, {facts['null forgeries among them']} of those null "
+        f"forgeries{again}) of {facts['identities']} identities; "
+        f"{facts['empty_rule']}; {facts['tiou']}; {facts['area']}."
+    )
+
+
+def table(result: dict, columns: Sequence[str] = MAIN) -> str:
+    """One line a method and stream."""
+    return _table(
+        ("method", "stream", *columns),
+        (
+            (name, stream, *(_cell(column, values[column]) for column in columns))
+            for name, streams in result["rows"].items()
+            for stream, values in streams.items()
+        ),
+    )
+
+
+def interval_table(result: dict, columns: Sequence[str] = BOUNDED) -> str:
+    """One line a method and stream, each number with its interval."""
+    return _table(
+        ("method", "stream", *columns),
+        (
+            (name, stream, *(_bounded(column, values, bounds) for column in columns))
+            for name, streams in result["rows"].items()
+            for stream, values in streams.items()
+            for bounds in [result["intervals"][name][stream]]
+        ),
+    )
+
+
+def family_table(result: dict) -> str:
+    """One line a stream and family; seen and unseen families together come first."""
+    order = {stream: number for number, stream in enumerate(STREAMS)}
+    together = [row for row in result["families"] if row["family"] in (SEEN, UNSEEN)]
+    single = [row for row in result["families"] if row not in together]
+    rows = sorted(together, key=lambda row: (order[row["stream"]], not row["seen"])) + single
+    return _table(
+        ("stream", "manipulation", "clips", *FAMILY),
+        (
+            (
+                row["stream"],
+                row["family"] + ("" if row["seen"] else " *"),
+                str(row["clips"]),
+                *(
+                    _bounded(name, row, row["intervals"])
+                    if name in row["intervals"]
+                    else _cell(name, row[name])
+                    for name in FAMILY
+                ),
+            )
+            for row in rows
+        ),
+    )
+
+
+def alarm_table(result: dict) -> str:
+    """Untouched authentic clips, null forgeries, re-encoded clips, and all of them."""
+    columns = tuple(result["alarms"][0]["intervals"])
+    return _table(
+        ("clips without forgery", "clips", "minutes", *columns),
+        (
+            (
+                row["kind"],
+                str(row["clips"]),
+                f"{row['minutes']:.1f}",
+                *(_bounded(name, row, row["intervals"]) for name in columns),
+            )
+            for row in result["alarms"]
+        ),
+    )
+
+
+def ablation_markdown(result: dict) -> str:
+    """What the ablation found: one table a stream, the rows of one setting together."""
+    facts = result["protocol"]
+    setting, name = facts["reference"]
+    parts = [
+        f"# Ablation on {facts['cache']}, split {facts['split']}",
+        f"{_clips(facts)} Trained on {facts['training clips']} clips of {facts['training cache']}. "
+        f"Mean AP is over tIoU 0.1 to 0.7. Percent: mean ± standard deviation over seeds "
+        f"({facts['intervals']}).",
+        f"*Ahead*: how much the reference ({name}, {setting}) has more than the row, on the same "
+        "draws; an interval above 0 means that it is better. *Ratio*: its mean AP over the row's.",
+    ]
+    for stream in STREAMS:
+        parts += [f"## {stream}", _ablation_table(result["rows"], stream)]
+    parts.append("## What each value of the evidence tells alone")
+    parts.append(
+        "Frame AUC inside forged clips of one value in one zone, less its median over the clip; "
+        "nothing is learnt. 50 tells nothing, below it the value is lower where the clip is forged."
+    )
+    for stream, values in result["values"].items():
+        zones = tuple(next(iter(values.values())))
+        body = [(name, *(_cell("", own[zone]) for zone in zones)) for name, own in values.items()]
+        parts.append(_table((stream, *zones), body))
+    parts.append("## What each row was trained with")
+    command = " ".join(["python -m train.discover CACHE RUN", facts["training"]]).rstrip()
+    parts.append(f"`{command}`, and:")
+    parts.append(
+        _table(
+            ("setting", "row", "seeds", "flags"),
+            (
+                (row["setting"], row["row"], str(row["seeds"]), f"`{row['flags']}`")
+                for row in result["rows"]
+                if row["flags"]
+            ),
+        )
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _ablation_table(rows: list[dict], stream: str) -> str:
+    columns = tuple(rows[0]["streams"][stream])
+    return _table(
+        ("setting", "row", *columns, "ahead, mean AP", "ahead, AP@0.5", "ratio"),
+        (
+            (
+                row["setting"],
+                row["row"],
+                *(_seeded(name, row["streams"][stream][name]) for name in columns),
+                *(_ahead(row["ahead"][stream]) if row["ahead"] else ("reference", "", "")),
+            )
+            for row in rows
+        ),
+    )
+
+
+def _seeded(column: str, found: dict) -> str:
+    spread = "" if found["spread"] is None else f" ± {_cell(column, found['spread'])}"
+    return _cell(column, found["mean"]) + spread + _span(found["interval"], 100, 1)
+
+
+def _ahead(found: dict) -> tuple[str, str, str]:
+    ratio = found["ratio"]
+    shown = "-" if ratio["mean"] is None else f"{ratio['mean']:.2f}"
+    shown += _span(ratio["interval"], 1, 2)
+    return _signed(found["mean AP"]), _signed(found["AP@0.5"]), shown
+
+
+def _signed(value: dict) -> str:
+    if value["mean"] is None:
+        return "-"
+    return f"{100 * value['mean']:+.1f}" + _span(value["interval"], 100, 1)
+
+
+def _span(bounds: Sequence[float | None], factor: int, digits: int) -> str:
+    low, high = bounds
+    if low is None or high is None:
+        return ""
+    return f" [{factor * low:.{digits}f}, {factor * high:.{digits}f}]"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join([_line(head), "|---" * len(head) + "|", *map(_line, rows)])
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(column: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.1f}" if column.startswith(ALARMS) else f"{100 * value:.1f}"
+
+
+def _bounded(column: str, values: dict, bounds: dict) -> str:
+    low, high = bounds[column]
+    if low is None:
+        return _cell(column, values[column])
+    return f"{_cell(column, values[column])} ({_cell(column, low)}-{_cell(column, high)})"

