@@ -30,6 +30,7 @@ lint: $(TESTED)
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	npx --yes oxlint@1.94.0 --config app/viewer/.oxlintrc.json app/viewer tests/viewer
+	npx --yes prettier@3.6.2 --check "app/**/*.{js,css}" "tests/**/*.js"
 
 # ARGS="--port 7861", or ARGS=--no-start to assemble only.
 space:

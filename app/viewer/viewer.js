@@ -22,15 +22,35 @@ const SHEETS = ["viewer.css", "curves/evidence.css", "edit/edit.css", "phone.css
 // server: the functions of the page's component that write and read files, where it has any;
 // formats, downloads: the [key, label] of those that it writes of an annotation and of the report. chooseFace(number): scores another face of the clip.
 export function mount(root, { plotly, fileUrl, ...options }) {
-    const ready = Promise.all(SHEETS.map((name) => new Promise((resolve) => {
-        document.head.append(make("link", { rel: "stylesheet", href: new URL(name, import.meta.url).href, onload: resolve, onerror: resolve }));
-    })));
-    let shown = null, latest = 0;
+    const ready = Promise.all(
+        SHEETS.map(
+            (name) =>
+                new Promise((resolve) => {
+                    document.head.append(
+                        make("link", {
+                            rel: "stylesheet",
+                            href: new URL(name, import.meta.url).href,
+                            onload: resolve,
+                            onerror: resolve,
+                        }),
+                    );
+                }),
+        ),
+    );
+    let shown = null,
+        latest = 0;
     root.tabIndex = -1; // a click anywhere in the viewer gives it the keys
     bindKeys(root, () => shown);
-    const draw = eachFrame(() => { shown?.chart.draw(); shown?.lanes.draw(); shown?.overview.draw(); });
+    const draw = eachFrame(() => {
+        shown?.chart.draw();
+        shown?.lanes.draw();
+        shown?.overview.draw();
+    });
     new ResizeObserver(() => shown?.scale.resize(shown.stack.element.clientWidth)).observe(root);
-    new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+    new MutationObserver(draw).observe(document.body, {
+        attributes: true,
+        attributeFilter: ["class"],
+    });
 
     async function show(payload) {
         const own = ++latest;
@@ -44,12 +64,15 @@ export function mount(root, { plotly, fileUrl, ...options }) {
         root.replaceChildren();
         if (!payload) return null;
         shown = build(root, payload, drawn[0], fileUrl(payload.video), {
-            ...options, fileUrl, inspectionUrl: payload.inspection && fileUrl(payload.inspection) });
+            ...options,
+            fileUrl,
+            inspectionUrl: payload.inspection && fileUrl(payload.inspection),
+        });
         shown.scale.onChange(draw);
         shown.scale.resize(shown.stack.element.clientWidth);
         draw();
         shown.clock.show(0);
-        if (document.activeElement === document.body) root.focus({ preventScroll: true });  // what was focused is gone
+        if (document.activeElement === document.body) root.focus({ preventScroll: true }); // what was focused is gone
         return shown;
     }
     root.annotation = () => shown && toJson(shown.review.doc, shown.review.about());
@@ -58,9 +81,18 @@ export function mount(root, { plotly, fileUrl, ...options }) {
 
 function build(root, payload, plotly, url, options) {
     const { media, scores } = payload.report;
-    const video = make("video", { src: url, playsinline: true, preload: "auto", "aria-label": media.name });
+    const video = make("video", {
+        src: url,
+        playsinline: true,
+        preload: "auto",
+        "aria-label": media.name,
+    });
     const rate = scores[0]?.rate_hz ?? 25;
-    const clock = new Clock(video, payload.pts.length ? payload.pts : evenly(media), media.duration_s);
+    const clock = new Clock(
+        video,
+        payload.pts.length ? payload.pts : evenly(media),
+        media.duration_s,
+    );
     const scale = new TimeScale(media.duration_s);
     const heat = payload.heat && new Heat(payload.heat, media, rate);
     const chart = new Chart(plotly, payload, scale);
@@ -69,7 +101,7 @@ function build(root, payload, plotly, url, options) {
     const stack = new Stack(clock, scale, chart, edit.lanes, edit.review);
     const overview = new Overview(payload, scale, clock, edit.review);
     gestures(stack.element, scale);
-    const live = new Live(() => edit.review.blind ? [] : edit.review.predicted);
+    const live = new Live(() => (edit.review.blind ? [] : edit.review.predicted));
     clock.onTick((time, frame) => {
         live.tick(time);
         if (!video.paused) scale.follow(time);
@@ -81,37 +113,91 @@ function build(root, payload, plotly, url, options) {
         evidence.show(middle);
     });
     video.addEventListener("click", () => clock.toggle());
-    const failed = make("p", { class: "dl-unplayable", role: "status", hidden: true,
-        text: "This browser can't play the clip. The curves and intervals below still hold." });
-    video.addEventListener("error", () => { failed.hidden = false; });
-    const stage = make("div", { class: "dl-stage", style: `--ratio:${media.width / media.height}` }, video, heat ? heat.element : null,
-        evidence.faces?.overlay ?? null, failed);
+    const failed = make("p", {
+        class: "dl-unplayable",
+        role: "status",
+        hidden: true,
+        text: "This browser can't play the clip. The curves and intervals below still hold.",
+    });
+    video.addEventListener("error", () => {
+        failed.hidden = false;
+    });
+    const stage = make(
+        "div",
+        { class: "dl-stage", style: `--ratio:${media.width / media.height}` },
+        video,
+        heat ? heat.element : null,
+        evidence.faces?.overlay ?? null,
+        failed,
+    );
     const verdict = verdictStrip(payload);
     const say = (text) => edit.review.say(text);
-    verdict.querySelector(".dl-model").append(reportMenu(payload, options, say) ?? "", linkButton(payload, say) ?? "");
-    root.append(verdict, live.element,
-        make("div", { class: "dl-top" },
-            make("section", { class: "dl-video", "aria-label": "Video" }, make("div", { class: "dl-screen" }, stage), transport(clock, heat),
-                evidence.faces?.list ?? null),
-            make("div", { class: "dl-side" }, edit.editor.element, edit.comparison.element)),
+    verdict
+        .querySelector(".dl-model")
+        .append(reportMenu(payload, options, say) ?? "", linkButton(payload, say) ?? "");
+    root.append(
+        verdict,
+        live.element,
+        make(
+            "div",
+            { class: "dl-top" },
+            make(
+                "section",
+                { class: "dl-video", "aria-label": "Video" },
+                make("div", { class: "dl-screen" }, stage),
+                transport(clock, heat),
+                evidence.faces?.list ?? null,
+            ),
+            make("div", { class: "dl-side" }, edit.editor.element, edit.comparison.element),
+        ),
         evidence.inspector.element,
-        make("section", { class: "dl-curves", "aria-label": "Curves and lanes" }, evidence.toggles, overview.element, stack.element, edit.tools, hint()),
-        edit.table.element);
+        make(
+            "section",
+            { class: "dl-curves", "aria-label": "Curves and lanes" },
+            evidence.toggles,
+            overview.element,
+            stack.element,
+            edit.tools,
+            hint(),
+        ),
+        edit.table.element,
+    );
     return { ...edit, chart, stack, evidence, live, overview };
 }
 
 // However often it is called, it acts once a picture of the display.
 function eachFrame(action) {
     let asked = 0;
-    return () => { asked ||= requestAnimationFrame(() => { asked = 0; action(); }); };
+    return () => {
+        asked ||= requestAnimationFrame(() => {
+            asked = 0;
+            action();
+        });
+    };
 }
 
 function hint() {
     const key = (text) => make("kbd", { text });
-    return make("p", { class: "dl-hint" }, "Click to go there, drag to zoom, double click for the whole clip; Ctrl and wheel, or two fingers, zoom too. Keys: ", key("Space"),
-        " play, ", key("←"), key("→"), " one second, ", key(","), key("."), " one frame, ", key("?"), " all keys.");
+    return make(
+        "p",
+        { class: "dl-hint" },
+        "Click to go there, drag to zoom, double click for the whole clip; Ctrl and wheel, or two fingers, zoom too. Keys: ",
+        key("Space"),
+        " play, ",
+        key("←"),
+        key("→"),
+        " one second, ",
+        key(","),
+        key("."),
+        " one frame, ",
+        key("?"),
+        " all keys.",
+    );
 }
 
 function evenly({ fps, duration_s: duration }) {
-    return Array.from({ length: Math.max(1, Math.round(duration * fps)) }, (_, frame) => frame / fps);
+    return Array.from(
+        { length: Math.max(1, Math.round(duration * fps)) },
+        (_, frame) => frame / fps,
+    );
 }

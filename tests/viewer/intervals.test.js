@@ -6,13 +6,17 @@ import { Finder, toTimeline } from "../../app/viewer/edit/intervals.js";
 
 const cases = JSON.parse(readFileSync(new URL("../cases/timeline.json", import.meta.url)));
 export const expand = (runs) => runs.flatMap(([value, count]) => Array(count).fill(value));
-const near = (found, expected) => assert.ok(Math.abs(found - expected) < 1e-9, `${found} is not ${expected}`);
+const near = (found, expected) =>
+    assert.ok(Math.abs(found - expected) < 1e-9, `${found} is not ${expected}`);
 
 for (const { name, runs, rate_hz: rate, threshold, rule, expected } of cases.timelines) {
     test(`timeline: ${name}`, () => {
         const found = toTimeline(expand(runs), rate, threshold, rule);
         assert.equal(found.length, expected.length);
-        found.forEach(({ start, end }, index) => { near(start, expected[index][0]); near(end, expected[index][1]); });
+        found.forEach(({ start, end }, index) => {
+            near(start, expected[index][0]);
+            near(end, expected[index][1]);
+        });
     });
 }
 
@@ -20,16 +24,28 @@ for (const { name, visual, audio, fused, rate_hz: rate, thresholds, expected } o
     test(`streams: ${name}`, () => {
         const curves = { visual: expand(visual), audio: expand(audio), fused: expand(fused) };
         const found = new Finder(curves, rate).intervals(thresholds);
-        assert.deepEqual(found.map(({ stream }) => stream), expected.map(({ stream }) => stream));
-        found.forEach((one, index) => { for (const key of ["start", "end", "score"]) near(one[key], expected[index][key]); });
+        assert.deepEqual(
+            found.map(({ stream }) => stream),
+            expected.map(({ stream }) => stream),
+        );
+        found.forEach((one, index) => {
+            for (const key of ["start", "end", "score"]) near(one[key], expected[index][key]);
+        });
     });
 }
 
 test("a rising threshold never grows the flagged time", () => {
     const { runs, rate_hz: rate } = cases.timelines.find(({ name }) => name === "random walk 2");
-    const flagged = [0.2, 0.4, 0.6, 0.8].map((threshold) => toTimeline(expand(runs), rate, threshold, { merge_gap_s: 0 })
-        .reduce((sum, { start, end }) => sum + end - start, 0));
-    assert.deepEqual(flagged, [...flagged].sort((a, b) => b - a));
+    const flagged = [0.2, 0.4, 0.6, 0.8].map((threshold) =>
+        toTimeline(expand(runs), rate, threshold, { merge_gap_s: 0 }).reduce(
+            (sum, { start, end }) => sum + end - start,
+            0,
+        ),
+    );
+    assert.deepEqual(
+        flagged,
+        [...flagged].sort((a, b) => b - a),
+    );
 });
 
 test("crossings are the edges of every run, short ones too", () => {

@@ -12,7 +12,8 @@ test("a usual clip has nothing to say", () => {
 });
 
 test("what stops a file names the next step", () => {
-    const stop = (file, seen, range) => precheck({ ...CLIP, ...file }, seen, range ?? null, LIMITS).stops.join();
+    const stop = (file, seen, range) =>
+        precheck({ ...CLIP, ...file }, seen, range ?? null, LIMITS).stops.join();
     assert.match(stop({ size: 0 }, SEEN), /empty/);
     assert.match(stop({ name: "notes.txt", type: "text/plain" }, null), /no video file/);
     assert.match(stop({ size: 6e8 }, SEEN), /larger than 500.0 MB/);
@@ -23,7 +24,12 @@ test("what stops a file names the next step", () => {
 });
 
 test("a range makes a long clip possible", () => {
-    const { stops, notes } = precheck(CLIP, { ...SEEN, duration: 4000 }, { start: 60, end: 90 }, LIMITS);
+    const { stops, notes } = precheck(
+        CLIP,
+        { ...SEEN, duration: 4000 },
+        { start: 60, end: 90 },
+        LIMITS,
+    );
     assert.deepEqual(stops, []);
     assert.match(notes[0], /keyframe/);
 });

@@ -47,7 +47,12 @@ test("playing on turns the page", () => {
 
 test("two fingers keep their times", () => {
     const scale = wide();
-    const { start, length } = pinched([20, 40], [MARGIN.left, MARGIN.left + 500], scale, MARGIN.left);
+    const { start, length } = pinched(
+        [20, 40],
+        [MARGIN.left, MARGIN.left + 500],
+        scale,
+        MARGIN.left,
+    );
     assert.deepEqual([start, length], [20, 40]);
 });
 

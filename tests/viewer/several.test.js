@@ -6,13 +6,30 @@ const clip = (name, size = 1000) => ({ name, size, type: "video/mp4" });
 const limits = { bytes: 1e6, seconds: 240 };
 
 test("what can't be sent is named with its reason", () => {
-    const { good, bad } = sorted([clip("a.mp4"), clip("b.mp4", 0), { name: "c.txt", size: 9, type: "text/plain" }, clip("d.mp4", 2e6)], limits);
-    assert.deepEqual(good.map(({ name }) => name), ["a.mp4"]);
-    assert.deepEqual(bad.map(({ reason }) => reason.split(/[ .]/)[2]), ["is", "no", "is"]);
+    const { good, bad } = sorted(
+        [
+            clip("a.mp4"),
+            clip("b.mp4", 0),
+            { name: "c.txt", size: 9, type: "text/plain" },
+            clip("d.mp4", 2e6),
+        ],
+        limits,
+    );
+    assert.deepEqual(
+        good.map(({ name }) => name),
+        ["a.mp4"],
+    );
+    assert.deepEqual(
+        bad.map(({ reason }) => reason.split(/[ .]/)[2]),
+        ["is", "no", "is"],
+    );
 });
 
 test("more clips than the server keeps are not sent", () => {
-    const { good, bad } = sorted(Array.from({ length: MOST + 2 }, (_, n) => clip(`${n}.mp4`)), limits);
+    const { good, bad } = sorted(
+        Array.from({ length: MOST + 2 }, (_, n) => clip(`${n}.mp4`)),
+        limits,
+    );
     assert.equal(good.length, MOST);
     assert.match(bad[0].reason, /At most 48 clips/);
 });

@@ -1,7 +1,7 @@
 // One clip's intervals held against the truth: who matches whom, what each miss is, and the numbers of this clip.
 // Spans are {start, end} in seconds, half-open. AP and AR are those of deeploc/metrics.py for a single clip.
 
-export const NEAR = 0.1;  // a prediction below the wanted tIoU, but above this, is a localisation error
+export const NEAR = 0.1; // a prediction below the wanted tIoU, but above this, is a localisation error
 export const AP_TIOUS = [0.5, 0.75, 0.9, 0.95];
 export const AR_COUNTS = [10, 20, 50, 100];
 const AR_TIOUS = Array.from({ length: 10 }, (_, step) => Math.fround(0.5 + 0.05 * step));
@@ -17,16 +17,23 @@ export function tiou(a, b) {
 export function match(predictions, truth, alpha) {
     const used = new Set();
     const found = predictions.map(() => null);
-    const order = predictions.map((_, index) => index).sort((a, b) => (predictions[b].score ?? 0) - (predictions[a].score ?? 0) || a - b);
+    const order = predictions
+        .map((_, index) => index)
+        .sort((a, b) => (predictions[b].score ?? 0) - (predictions[a].score ?? 0) || a - b);
     for (const index of order) {
-        const near = truth.map((segment, at) => ({ truth: at, tiou: tiou(predictions[index], segment) }))
+        const near = truth
+            .map((segment, at) => ({ truth: at, tiou: tiou(predictions[index], segment) }))
             .sort((a, b) => b.tiou - a.tiou || a.truth - b.truth);
         const good = near.filter((pair) => pair.tiou >= alpha);
         const free = good.find((pair) => !used.has(pair.truth));
         if (free) used.add(free.truth);
         const best = free ?? near[0];
         const kind = free ? "TP" : good.length ? "DUP" : best && best.tiou >= NEAR ? "LOC" : "FP";
-        found[index] = { kind, truth: kind === "FP" ? null : best.truth, tiou: best ? best.tiou : 0 };
+        found[index] = {
+            kind,
+            truth: kind === "FP" ? null : best.truth,
+            tiou: best ? best.tiou : 0,
+        };
     }
     return { found, missed: truth.map((_, at) => at).filter((at) => !used.has(at)) };
 }
@@ -45,11 +52,13 @@ export function union(spans) {
 // tIoU of each proposal with each true segment, in float32 as the library has it.
 function overlaps32(proposals, truth) {
     const f = Math.fround;
-    return proposals.map((p) => truth.map((g) => {
-        const [start, end, from, to] = [p.start, p.end, g.start, g.end].map(f);
-        const shared = Math.max(0, f(Math.min(end, to) - Math.max(start, from)));
-        return f(shared / f(Math.max(end, to) - Math.min(start, from)));
-    }));
+    return proposals.map((p) =>
+        truth.map((g) => {
+            const [start, end, from, to] = [p.start, p.end, g.start, g.end].map(f);
+            const shared = Math.max(0, f(Math.min(end, to) - Math.max(start, from)));
+            return f(shared / f(Math.max(end, to) - Math.min(start, from)));
+        }),
+    );
 }
 
 const byScore = (proposals) => [...proposals].sort((a, b) => b.score - a.score);
@@ -60,10 +69,14 @@ export function averagePrecision(proposals, truth, alpha) {
     const ious = overlaps32(byScore(proposals), truth);
     const hits = ious.map(() => false);
     truth.forEach((_, column) => {
-        const first = ious.findIndex((row, index) => !hits[index] && row[column] > Math.fround(alpha));
+        const first = ious.findIndex(
+            (row, index) => !hits[index] && row[column] > Math.fround(alpha),
+        );
         if (first >= 0) hits[first] = true;
     });
-    let best = 0, total = 0, count = hits.filter(Boolean).length;
+    let best = 0,
+        total = 0,
+        count = hits.filter(Boolean).length;
     for (let rank = hits.length - 1; rank >= 0; rank--) {
         if (!hits[rank]) continue;
         best = Math.max(best, count-- / (rank + 1));
@@ -85,13 +98,22 @@ export function averageRecall(proposals, truth, n) {
 
 // ROC AUC of steps whose middle is forged against the others, ties counting half; null unless both kinds are scored.
 export function frameAuc(values, rate, truth) {
-    const steps = values.map((value, index) => ({ value, middle: (index + 0.5) / rate })).filter(({ value }) => value !== null)
-        .map(({ value, middle }) => ({ value, forged: truth.some(({ start, end }) => middle >= start && middle < end) }))
+    const steps = values
+        .map((value, index) => ({ value, middle: (index + 0.5) / rate }))
+        .filter(({ value }) => value !== null)
+        .map(({ value, middle }) => ({
+            value,
+            forged: truth.some(({ start, end }) => middle >= start && middle < end),
+        }))
         .sort((a, b) => a.value - b.value);
-    let below = 0, wins = 0, forged = 0;
-    for (let at = 0; at < steps.length;) {
-        let end = at, own = 0;
-        while (end < steps.length && steps[end].value === steps[at].value) own += steps[end++].forged ? 1 : 0;
+    let below = 0,
+        wins = 0,
+        forged = 0;
+    for (let at = 0; at < steps.length; ) {
+        let end = at,
+            own = 0;
+        while (end < steps.length && steps[end].value === steps[at].value)
+            own += steps[end++].forged ? 1 : 0;
         const authentic = end - at - own;
         wins += own * (below + authentic / 2);
         below += authentic;
@@ -104,20 +126,28 @@ export function frameAuc(values, rate, truth) {
 // Where exactly one of two sets of spans flags: {start, end, only: "first" | "second"}, sorted.
 export function disagreements(first, second) {
     const [one, two] = [union(first), union(second)];
-    const minus = (spans, others, only) => spans.flatMap((span) => {
-        let rest = [span];
-        for (const other of others) {
-            rest = rest.flatMap(({ start, end }) => [{ start, end: Math.min(end, other.start) }, { start: Math.max(start, other.end), end }]
-                .filter((part) => part.end - part.start > 1e-6));
-        }
-        return rest.map((part) => ({ ...part, only }));
-    });
-    return [...minus(one, two, "first"), ...minus(two, one, "second")].sort((a, b) => a.start - b.start);
+    const minus = (spans, others, only) =>
+        spans.flatMap((span) => {
+            let rest = [span];
+            for (const other of others) {
+                rest = rest.flatMap(({ start, end }) =>
+                    [
+                        { start, end: Math.min(end, other.start) },
+                        { start: Math.max(start, other.end), end },
+                    ].filter((part) => part.end - part.start > 1e-6),
+                );
+            }
+            return rest.map((part) => ({ ...part, only }));
+        });
+    return [...minus(one, two, "first"), ...minus(two, one, "second")].sort(
+        (a, b) => a.start - b.start,
+    );
 }
 
 // Seconds that are flagged without being true, by the minute of clip.
 export function falseAlarmRate(predictions, truth, duration) {
-    const seconds = disagreements(predictions, truth).filter(({ only }) => only === "first")
+    const seconds = disagreements(predictions, truth)
+        .filter(({ only }) => only === "first")
         .reduce((sum, { start, end }) => sum + end - start, 0);
-    return seconds / duration * 60;
+    return (seconds / duration) * 60;
 }

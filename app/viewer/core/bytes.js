@@ -1,6 +1,7 @@
 // Bytes as the server packs them: base64, little-endian, one fixed scale.
 
-export const NOTHING = 255, TOP = 254;  // not scored; the top of a scale
+export const NOTHING = 255,
+    TOP = 254; // not scored; the top of a scale
 export const NO_BOX = -32768;
 
 export function bytes(text) {

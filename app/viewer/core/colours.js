@@ -3,16 +3,31 @@
 import { NOTHING, TOP } from "./bytes.js";
 
 // Readable with every kind of colour vision: violet to yellow.
-export const VIRIDIS = [[68, 1, 84], [70, 50, 127], [54, 92, 141], [39, 127, 142], [31, 161, 135], [74, 194, 109], [159, 218, 58], [253, 231, 37]];
+export const VIRIDIS = [
+    [68, 1, 84],
+    [70, 50, 127],
+    [54, 92, 141],
+    [39, 127, 142],
+    [31, 161, 135],
+    [74, 194, 109],
+    [159, 218, 58],
+    [253, 231, 37],
+];
 
 export function viridis(share) {
     const at = Math.min(Math.max(share, 0), 1) * (VIRIDIS.length - 1);
     const low = Math.min(Math.floor(at), VIRIDIS.length - 2);
-    return VIRIDIS[low].map((value, index) => value + (VIRIDIS[low + 1][index] - value) * (at - low));
+    return VIRIDIS[low].map(
+        (value, index) => value + (VIRIDIS[low + 1][index] - value) * (at - low),
+    );
 }
 
-const table = (colourOf) => Uint8ClampedArray.from(Array.from({ length: 256 }, (_, value) => (
-    value === NOTHING ? [0, 0, 0, 0] : colourOf(value / TOP))).flat());
+const table = (colourOf) =>
+    Uint8ClampedArray.from(
+        Array.from({ length: 256 }, (_, value) =>
+            value === NOTHING ? [0, 0, 0, 0] : colourOf(value / TOP),
+        ).flat(),
+    );
 
 // RGBA of every packed surprise: transparent up to the authentic p50, full from p95 on.
 export function heatTable([p50, p95, , top]) {

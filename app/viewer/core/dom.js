@@ -5,7 +5,8 @@ export function make(tag, attributes = {}, ...children) {
     for (const [name, value] of Object.entries(attributes)) {
         if (name === "text") element.textContent = value;
         else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-        else if (value !== null && value !== false) element.setAttribute(name, value === true ? "" : value);
+        else if (value !== null && value !== false)
+            element.setAttribute(name, value === true ? "" : value);
     }
     element.append(...children.filter((child) => child !== null));
     return element;
@@ -33,7 +34,11 @@ export function gaps(values, rate) {
 
 // Why a span was not scored: the reasons that the report gives for it, in that stream ("fused": in any).
 export function reasons(span, unscored, stream = "fused") {
-    const own = unscored.filter((item) => item.start_s < span.end && item.end_s > span.start
-        && (stream === "fused" || [stream, "fused", undefined].includes(item.stream)));
+    const own = unscored.filter(
+        (item) =>
+            item.start_s < span.end &&
+            item.end_s > span.start &&
+            (stream === "fused" || [stream, "fused", undefined].includes(item.stream)),
+    );
     return [...new Set(own.map((item) => item.reason))].join("; ") || "not scored";
 }

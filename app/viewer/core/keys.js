@@ -8,14 +8,22 @@ function fit({ scale, review }) {
     scale.zoom(selected.start - margin, selected.end + margin);
 }
 
-const ends = (way) => ({ review, clock }) => {
-    if (review.selected) return way < 0 ? review.seekStart(review.selected) : review.seekEnd(review.selected);
-    clock.seekFrame(way < 0 ? 0 : clock.pts.length - 1);
-};
+const ends =
+    (way) =>
+    ({ review, clock }) => {
+        if (review.selected)
+            return way < 0 ? review.seekStart(review.selected) : review.seekEnd(review.selected);
+        clock.seekFrame(way < 0 ? 0 : clock.pts.length - 1);
+    };
 
 // [group, keys, what it does, action(parts)]; parts: {clock, scale, review, playback, threshold, exchange, help, heat}.
 export const KEYS = [
-    ["Play", ["Space", "K"], "play or pause, inside the selected interval", ({ clock }) => clock.toggle()],
+    [
+        "Play",
+        ["Space", "K"],
+        "play or pause, inside the selected interval",
+        ({ clock }) => clock.toggle(),
+    ],
     ["Play", ["J"], "slower", ({ playback }) => playback.faster(-1)],
     ["Play", ["L"], "faster", ({ playback }) => playback.faster(1)],
     ["Play", ["Shift+J"], "much slower", ({ playback }) => playback.faster(-3)],
@@ -31,8 +39,18 @@ export const KEYS = [
     ["Go", ["ArrowDown"], "next interval of the lane", ({ review }) => review.neighbour(1)],
     ["Go", ["Home"], "start of the interval, else of the clip", ends(-1)],
     ["Go", ["End"], "end of the interval, else of the clip", ends(1)],
-    ["Go", ["G"], "next disagreement with the ground truth", ({ review }) => review.nextDisagreement()],
-    ["Edit", ["I"], "start at the cursor (begins an interval)", ({ review }) => review.mark("start")],
+    [
+        "Go",
+        ["G"],
+        "next disagreement with the ground truth",
+        ({ review }) => review.nextDisagreement(),
+    ],
+    [
+        "Edit",
+        ["I"],
+        "start at the cursor (begins an interval)",
+        ({ review }) => review.mark("start"),
+    ],
     ["Edit", ["O"], "end at the cursor", ({ review }) => review.mark("end")],
     ["Edit", ["["], "start one frame earlier", ({ review }) => review.nudge("start", -1)],
     ["Edit", ["Shift+["], "start one frame later", ({ review }) => review.nudge("start", 1)],
@@ -63,10 +81,21 @@ const SHIFTED = { "{": "[", "}": "]", "<": ",", ">": ".", _: "-", "*": "+" };
 
 // "Ctrl+Shift+Z", "Shift+[", "?", "ArrowLeft", ...: what the list above calls the keys of an event.
 export function nameOf({ key, ctrlKey, metaKey, altKey, shiftKey }) {
-    if (altKey && !(ctrlKey && key.length === 1)) return null;  // AltGr is Ctrl and Alt, and makes characters
-    const plain = SHIFTED[key] && shiftKey ? SHIFTED[key] : key === " " ? "Space" : key === "=" ? "+" : key.length === 1 ? key.toUpperCase() : key;
+    if (altKey && !(ctrlKey && key.length === 1)) return null; // AltGr is Ctrl and Alt, and makes characters
+    const plain =
+        SHIFTED[key] && shiftKey
+            ? SHIFTED[key]
+            : key === " "
+              ? "Space"
+              : key === "="
+                ? "+"
+                : key.length === 1
+                  ? key.toUpperCase()
+                  : key;
     const shift = shiftKey && key !== "?" && key !== "+" && key !== "*";
-    return [(ctrlKey && !altKey) || metaKey ? "Ctrl" : null, shift ? "Shift" : null, plain].filter(Boolean).join("+");
+    return [(ctrlKey && !altKey) || metaKey ? "Ctrl" : null, shift ? "Shift" : null, plain]
+        .filter(Boolean)
+        .join("+");
 }
 
 // The keys as the person has them: those of the list, but for what they changed. Changes are kept in the browser.
@@ -80,18 +109,25 @@ export class Keymap {
         }
     }
 
-    names([, names, text]) { return this.own[text] ?? names; }
+    names([, names, text]) {
+        return this.own[text] ?? names;
+    }
 
-    action(name) { return KEYS.find((entry) => this.names(entry).includes(name))?.[3]; }
+    action(name) {
+        return KEYS.find((entry) => this.names(entry).includes(name))?.[3];
+    }
 
     // Takes the key for this entry alone; null gives every entry its first keys back.
     set(entry, name) {
-        const taken = KEYS.filter((other) => other !== entry && this.names(other).includes(name))
-            .map((other) => [other[2], this.names(other).filter((own) => own !== name)]);
+        const taken = KEYS.filter(
+            (other) => other !== entry && this.names(other).includes(name),
+        ).map((other) => [other[2], this.names(other).filter((own) => own !== name)]);
         this.own = entry ? { ...this.own, ...Object.fromEntries(taken), [entry[2]]: [name] } : {};
         try {
             this.storage?.setItem(KEPT, JSON.stringify(this.own));
-        } catch { /* then the change lasts as long as the page */ }
+        } catch {
+            /* then the change lasts as long as the page */
+        }
     }
 }
 

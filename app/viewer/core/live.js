@@ -14,7 +14,8 @@ export class Live {
     tick(time) {
         const inside = this.intervals().findIndex(({ start, end }) => time >= start && time < end);
         if (inside === this.inside) return;
-        const text = inside >= 0 ? `Entered interval ${inside + 1}.` : `Left interval ${this.inside + 1}.`;
+        const text =
+            inside >= 0 ? `Entered interval ${inside + 1}.` : `Left interval ${this.inside + 1}.`;
         this.inside = inside;
         this.say(text);
     }
@@ -29,5 +30,7 @@ export class Live {
         }
     }
 
-    close() { clearTimeout(this.timer); }
+    close() {
+        clearTimeout(this.timer);
+    }
 }

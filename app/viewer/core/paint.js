@@ -12,7 +12,8 @@ export function paintMap(canvas, { values, rows, table, upwards }, spans) {
         const line = (upwards ? rows - 1 - row : row) * width;
         for (let x = 0; x < width; x++) {
             const colour = found[row * width + x] * 4;
-            for (let channel = 0; channel < 4; channel++) image.data[(line + x) * 4 + channel] = table[colour + channel];
+            for (let channel = 0; channel < 4; channel++)
+                image.data[(line + x) * 4 + channel] = table[colour + channel];
         }
     }
     Object.assign(canvas, { width, height: rows });
@@ -32,7 +33,7 @@ export function paintWave(canvas, { low, high }, spans, colour) {
             least = Math.min(least, low[index]);
             most = Math.max(most, high[index]);
         }
-        const top = half - most / 127 * half;
-        context.fillRect(x, top, 1, Math.max(1, (most - least) / 127 * half));
+        const top = half - (most / 127) * half;
+        context.fillRect(x, top, 1, Math.max(1, ((most - least) / 127) * half));
     });
 }

@@ -10,17 +10,29 @@ const steps = new Map();
 export class Store {
     // storage: like localStorage, or null; about() -> {media, model, threshold}. Without media.sha256 nothing is kept.
     constructor(about, storage) {
-        Object.assign(this, { about, storage, doc: empty(), past: [], future: [], kept: true, listeners: new Set() });
+        Object.assign(this, {
+            about,
+            storage,
+            doc: empty(),
+            past: [],
+            future: [],
+            kept: true,
+            listeners: new Set(),
+        });
     }
 
-    onChange(listener) { this.listeners.add(listener); }
+    onChange(listener) {
+        this.listeners.add(listener);
+    }
 
     get key() {
         const { sha256 } = this.about().media;
         return sha256 ? `deeploc-annotation:${sha256}` : null;
     }
 
-    get pristine() { return !this.past.length && !this.doc.history.length; }
+    get pristine() {
+        return !this.past.length && !this.doc.history.length;
+    }
 
     // One step that undo takes back. A null document changes nothing; answers whether something changed.
     apply(action, doc) {
@@ -32,11 +44,18 @@ export class Store {
     }
 
     // A document that is not the person's work: no step, not saved.
-    begin(doc) { this.doc = doc; this.changed(); }
+    begin(doc) {
+        this.doc = doc;
+        this.changed();
+    }
 
-    undo() { this.swap("past", "future"); }
+    undo() {
+        this.swap("past", "future");
+    }
 
-    redo() { this.swap("future", "past"); }
+    redo() {
+        this.swap("future", "past");
+    }
 
     swap(from, to) {
         if (!this[from].length) return;
@@ -52,7 +71,9 @@ export class Store {
         this.changed();
     }
 
-    changed() { for (const listener of this.listeners) listener(); }
+    changed() {
+        for (const listener of this.listeners) listener();
+    }
 
     save() {
         if (!this.key || !this.storage) return;
@@ -60,13 +81,17 @@ export class Store {
         try {
             if (this.pristine) this.storage.removeItem(this.key);
             else {
-                const text = JSON.stringify({ annotation: toJson(this.doc, this.about()), drawn: G && toJson(this.doc, this.about(), "G"), blind });
+                const text = JSON.stringify({
+                    annotation: toJson(this.doc, this.about()),
+                    drawn: G && toJson(this.doc, this.about(), "G"),
+                    blind,
+                });
                 this.storage.setItem(this.key, text);
                 steps.set(this.key, { text, doc: this.doc, past: this.past, future: this.future });
             }
             this.kept = true;
         } catch {
-            this.kept = false;  // storage is full or forbidden: the page says so
+            this.kept = false; // storage is full or forbidden: the page says so
         }
     }
 

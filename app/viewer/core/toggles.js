@@ -17,7 +17,9 @@ export function recall(storage) {
 export function remember(storage, key, on) {
     try {
         storage.setItem(KEY, JSON.stringify({ ...recall(storage), [key]: on }));
-    } catch { /* the choice lasts as long as the page */ }
+    } catch {
+        /* the choice lasts as long as the page */
+    }
 }
 
 // parts: { key, label, shown (by default), set(on) }.
@@ -25,14 +27,27 @@ export function toggles(parts, storage) {
     const chosen = recall(storage);
     const buttons = parts.map(({ key, label, shown, set }) => {
         let on = Boolean(chosen[key] ?? shown);
-        const button = make("button", { type: "button", class: "dl-small", text: label, "data-toggles": key, onclick: () => {
-            on = !on;
-            remember(storage, key, on);
-            apply();
-        } });
-        const apply = () => { button.setAttribute("aria-pressed", String(on)); set(on); };
+        const button = make("button", {
+            type: "button",
+            class: "dl-small",
+            text: label,
+            "data-toggles": key,
+            onclick: () => {
+                on = !on;
+                remember(storage, key, on);
+                apply();
+            },
+        });
+        const apply = () => {
+            button.setAttribute("aria-pressed", String(on));
+            set(on);
+        };
         apply();
         return button;
     });
-    return make("div", { class: "dl-toggles dl-of-model", role: "group", "aria-label": "Rows that are shown" }, ...buttons);
+    return make(
+        "div",
+        { class: "dl-toggles dl-of-model", role: "group", "aria-label": "Rows that are shown" },
+        ...buttons,
+    );
 }

@@ -10,15 +10,42 @@ export class Faces {
         this.media = report.media;
         this.tracks = tracks.map((track) => ({ ...track, boxes: shorts(track.boxes) }));
         const scored = heat?.face;
-        this.boxes = this.tracks.map(({ number }) => make("button", { type: "button", class: "dl-face", hidden: true, tabindex: "-1",
-            "aria-hidden": "true", "data-face": number, "data-scored": number === scored, title: number === scored ? `Face ${number} is scored` : `Score face ${number}`,
-            onclick: () => choose(number) }, make("b", { text: number })));
+        this.boxes = this.tracks.map(({ number }) =>
+            make(
+                "button",
+                {
+                    type: "button",
+                    class: "dl-face",
+                    hidden: true,
+                    tabindex: "-1",
+                    "aria-hidden": "true",
+                    "data-face": number,
+                    "data-scored": number === scored,
+                    title: number === scored ? `Face ${number} is scored` : `Score face ${number}`,
+                    onclick: () => choose(number),
+                },
+                make("b", { text: number }),
+            ),
+        );
         this.overlay = make("div", { class: "dl-face-boxes" }, ...this.boxes);
-        const label = ({ number, presence, height }) => `Face ${number} · ${Math.round(presence * 100)} % of the clip, ${height} px high`;
-        this.list = make("div", { class: "dl-face-list", role: "group", "aria-label": "Which face is scored" },
-            ...this.tracks.map((track) => make("button", { type: "button", class: "dl-small", "aria-pressed": String(track.number === scored),
-                "aria-label": `${track.number === scored ? "Scored: " : "Score "}${label(track)}`, text: label(track),
-                onclick: () => { if (track.number !== scored) choose(track.number); } })));
+        const label = ({ number, presence, height }) =>
+            `Face ${number} · ${Math.round(presence * 100)} % of the clip, ${height} px high`;
+        this.list = make(
+            "div",
+            { class: "dl-face-list", role: "group", "aria-label": "Which face is scored" },
+            ...this.tracks.map((track) =>
+                make("button", {
+                    type: "button",
+                    class: "dl-small",
+                    "aria-pressed": String(track.number === scored),
+                    "aria-label": `${track.number === scored ? "Scored: " : "Score "}${label(track)}`,
+                    text: label(track),
+                    onclick: () => {
+                        if (track.number !== scored) choose(track.number);
+                    },
+                }),
+            ),
+        );
     }
 
     draw(time) {
@@ -29,8 +56,12 @@ export class Faces {
             this.boxes[index].hidden = !box;
             if (!box) return;
             const [left, top, right, bottom] = box;
-            Object.assign(style, { left: `${left / width * 100}%`, top: `${top / height * 100}%`,
-                width: `${(right - left) / width * 100}%`, height: `${(bottom - top) / height * 100}%` });
+            Object.assign(style, {
+                left: `${(left / width) * 100}%`,
+                top: `${(top / height) * 100}%`,
+                width: `${((right - left) / width) * 100}%`,
+                height: `${((bottom - top) / height) * 100}%`,
+            });
         });
     }
 }

@@ -9,7 +9,12 @@ import { stepAt } from "../time/ranges.js";
 export class Heat {
     constructor(heat, media, rate) {
         Object.assign(this, { heat, rate, on: true, opacity: 0.7, step: -1, time: 0 });
-        this.element = make("canvas", { class: "dl-heat", width: media.width, height: media.height, "aria-hidden": "true" });
+        this.element = make("canvas", {
+            class: "dl-heat",
+            width: media.width,
+            height: media.height,
+            "aria-hidden": "true",
+        });
         this.cells = bytes(heat.cells);
         this.small = make("canvas", { width: heat.cols, height: heat.rows });
         this.table = heatTable(heat.scale);
@@ -48,5 +53,7 @@ export class Heat {
         this.draw(this.time);
     }
 
-    legend() { return heatLegend(this.heat); }
+    legend() {
+        return heatLegend(this.heat);
+    }
 }

@@ -3,20 +3,45 @@
 
 import { clockText, make } from "../core/dom.js";
 
-const CLICK_PX = 5, SHORTEST_S = 0.2;
+const CLICK_PX = 5,
+    SHORTEST_S = 0.2;
 
 export class Stack {
     constructor(clock, scale, chart, lanes, review) {
         Object.assign(this, { clock, scale, chart, review });
-        this.cursor = make("div", { class: "dl-cursor", role: "slider", tabindex: "0", "aria-label": "Position in the clip",
-            "aria-valuemin": "0", "aria-valuemax": clock.duration.toFixed(2) });
+        this.cursor = make("div", {
+            class: "dl-cursor",
+            role: "slider",
+            tabindex: "0",
+            "aria-label": "Position in the clip",
+            "aria-valuemin": "0",
+            "aria-valuemax": clock.duration.toFixed(2),
+        });
         this.hover = make("div", { class: "dl-hover", hidden: true }, make("span"));
         this.brush = make("div", { class: "dl-brush", hidden: true });
-        this.fit = make("button", { type: "button", class: "dl-small dl-fit-zoom", text: "Show whole clip", hidden: true, onclick: () => scale.fit() });
-        this.element = make("div", { class: "dl-stack" }, chart.element, lanes.element, this.brush, this.hover, this.cursor, this.fit);
+        this.fit = make("button", {
+            type: "button",
+            class: "dl-small dl-fit-zoom",
+            text: "Show whole clip",
+            hidden: true,
+            onclick: () => scale.fit(),
+        });
+        this.element = make(
+            "div",
+            { class: "dl-stack" },
+            chart.element,
+            lanes.element,
+            this.brush,
+            this.hover,
+            this.cursor,
+            this.fit,
+        );
         this.listen();
         review.onChange(() => this.move(clock.time));
-        scale.onChange(() => { this.fit.hidden = !scale.zoomed; this.move(clock.time); });
+        scale.onChange(() => {
+            this.fit.hidden = !scale.zoomed;
+            this.move(clock.time);
+        });
     }
 
     listen() {
@@ -29,8 +54,14 @@ export class Stack {
             this.preview(x(event));
             if (begin !== null && event.pointerType === "mouse") this.stretch(begin, x(event));
         });
-        this.element.addEventListener("pointerleave", () => { this.hover.hidden = true; begin = null; this.brush.hidden = true; });
-        this.element.addEventListener("pointercancel", () => { begin = null; });
+        this.element.addEventListener("pointerleave", () => {
+            this.hover.hidden = true;
+            begin = null;
+            this.brush.hidden = true;
+        });
+        this.element.addEventListener("pointercancel", () => {
+            begin = null;
+        });
         this.element.addEventListener("pointerup", (event) => {
             if (begin !== null) this.release(begin, x(event), event.pointerType);
             begin = null;
@@ -64,9 +95,19 @@ export class Stack {
         const inside = time >= this.scale.start && time <= this.scale.end;
         this.cursor.style.visibility = inside ? "visible" : "hidden";
         this.cursor.style.transform = `translateX(${this.scale.x(time)}px)`;
-        const error = this.review.blind ? null : this.chart.times(this.clock.middle(this.clock.frame));
+        const error = this.review.blind
+            ? null
+            : this.chart.times(this.clock.middle(this.clock.frame));
         this.cursor.setAttribute("aria-valuenow", time.toFixed(2));
-        this.cursor.setAttribute("aria-valuetext", [`${time.toFixed(2)} s, frame ${this.clock.frame}${this.clock.exact ? "" : " plus or minus one"}`,
-            error === null ? null : `error ${error.toFixed(1)} times threshold`, this.review.describe(time)].filter(Boolean).join(", "));
+        this.cursor.setAttribute(
+            "aria-valuetext",
+            [
+                `${time.toFixed(2)} s, frame ${this.clock.frame}${this.clock.exact ? "" : " plus or minus one"}`,
+                error === null ? null : `error ${error.toFixed(1)} times threshold`,
+                this.review.describe(time),
+            ]
+                .filter(Boolean)
+                .join(", "),
+        );
     }
 }

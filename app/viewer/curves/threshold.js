@@ -2,19 +2,54 @@
 
 import { make } from "../core/dom.js";
 
-const INSET = { top: 6, bottom: 18 };  // of the plot, as the chart draws it
-const KEYS = { ArrowUp: 0.01, ArrowRight: 0.01, ArrowDown: -0.01, ArrowLeft: -0.01, PageUp: 0.1, PageDown: -0.1 };
+const INSET = { top: 6, bottom: 18 }; // of the plot, as the chart draws it
+const KEYS = {
+    ArrowUp: 0.01,
+    ArrowRight: 0.01,
+    ArrowDown: -0.01,
+    ArrowLeft: -0.01,
+    PageUp: 0.1,
+    PageDown: -0.1,
+};
 
 export class Threshold {
     // area: the element that the plot fills; top: the value at its upper end.
     constructor(review, area, top) {
         Object.assign(this, { review, area, top });
-        this.line = make("div", { class: "dl-threshold", role: "slider", tabindex: "0", "aria-label": "Threshold of lane P", "aria-orientation": "vertical",
-            "aria-valuemin": "0.01", "aria-valuemax": "1" }, make("span", { "aria-hidden": "true" }));
-        this.input = make("input", { type: "number", class: "dl-threshold-value", min: "0.01", max: "1", step: "0.01", "aria-label": "Threshold" });
-        this.reset = make("button", { type: "button", class: "dl-small", title: `Back to the calibrated threshold, ${review.calibrated}`, text: "Reset",
-            onclick: () => review.setThreshold(review.calibrated) });
-        this.element = make("span", { class: "dl-threshold-box" }, make("label", {}, "Threshold ", this.input), this.reset);
+        this.line = make(
+            "div",
+            {
+                class: "dl-threshold",
+                role: "slider",
+                tabindex: "0",
+                "aria-label": "Threshold of lane P",
+                "aria-orientation": "vertical",
+                "aria-valuemin": "0.01",
+                "aria-valuemax": "1",
+            },
+            make("span", { "aria-hidden": "true" }),
+        );
+        this.input = make("input", {
+            type: "number",
+            class: "dl-threshold-value",
+            min: "0.01",
+            max: "1",
+            step: "0.01",
+            "aria-label": "Threshold",
+        });
+        this.reset = make("button", {
+            type: "button",
+            class: "dl-small",
+            title: `Back to the calibrated threshold, ${review.calibrated}`,
+            text: "Reset",
+            onclick: () => review.setThreshold(review.calibrated),
+        });
+        this.element = make(
+            "span",
+            { class: "dl-threshold-box" },
+            make("label", {}, "Threshold ", this.input),
+            this.reset,
+        );
         this.listen();
         area.append(this.line);
         review.onChange(() => this.draw());
@@ -35,7 +70,10 @@ export class Threshold {
             review.setThreshold(Math.round(this.value(event.clientY) * 100) / 100);
         });
         for (const name of ["pointerup", "pointercancel"]) {
-            line.addEventListener(name, (event) => { if (dragging) event.stopPropagation(); dragging = false; });
+            line.addEventListener(name, (event) => {
+                if (dragging) event.stopPropagation();
+                dragging = false;
+            });
         }
         line.addEventListener("keydown", (event) => {
             const step = KEYS[event.key];
@@ -44,13 +82,18 @@ export class Threshold {
             event.stopPropagation();
             review.setThreshold(review.threshold + step);
         });
-        input.addEventListener("input", () => { if (input.value !== "") review.setThreshold(Number(input.value)); });
+        input.addEventListener("input", () => {
+            if (input.value !== "") review.setThreshold(Number(input.value));
+        });
         input.addEventListener("blur", () => this.draw());
     }
 
     value(clientY) {
         const box = this.area.getBoundingClientRect();
-        return (box.bottom - INSET.bottom - clientY) / (box.height - INSET.top - INSET.bottom) * this.top;
+        return (
+            ((box.bottom - INSET.bottom - clientY) / (box.height - INSET.top - INSET.bottom)) *
+            this.top
+        );
     }
 
     draw() {
@@ -59,10 +102,16 @@ export class Threshold {
         this.line.style.bottom = `calc(${INSET.bottom}px + (100% - ${INSET.top + INSET.bottom}px) * ${share})`;
         this.line.firstChild.textContent = threshold.toFixed(2);
         this.line.setAttribute("aria-valuenow", String(threshold));
-        this.line.setAttribute("aria-valuetext", `${threshold.toFixed(2)}, ${this.review.predicted.length} intervals`);
+        this.line.setAttribute(
+            "aria-valuetext",
+            `${threshold.toFixed(2)}, ${this.review.predicted.length} intervals`,
+        );
         this.reset.hidden = threshold === calibrated;
         if (document.activeElement !== this.input) this.input.value = threshold.toFixed(2);
     }
 
-    focus() { this.input.focus(); this.input.select(); }
+    focus() {
+        this.input.focus();
+        this.input.select();
+    }
 }

@@ -10,12 +10,28 @@ export class Exchange {
     // server: {export_annotation(json, format), import_annotation(file, media)}, or null. formats: [[key, label]].
     constructor(review, server, formats) {
         Object.assign(this, { review, server, formats: formats?.length ? formats : [OWN] });
-        this.file = make("input", { type: "file", hidden: true, "aria-label": "Annotation file", onchange: () => this.read() });
-        this.exports = menu("Export", "Export your edit (lane E)", this.formats.map(([key, label]) => [label, () => this.write(key)]));
+        this.file = make("input", {
+            type: "file",
+            hidden: true,
+            "aria-label": "Annotation file",
+            onchange: () => this.read(),
+        });
+        this.exports = menu(
+            "Export",
+            "Export your edit (lane E)",
+            this.formats.map(([key, label]) => [label, () => this.write(key)]),
+        );
         this.imports = menu("Import", "Import an annotation file", [
             ["as your edit (lane E)…", () => this.ask("E")],
-            ...(review.fileTruth ? [] : [["as ground truth (lane G)…", () => this.ask("G")]])]);
-        this.element = make("span", { class: "dl-exchange" }, this.imports, this.exports, this.file);
+            ...(review.fileTruth ? [] : [["as ground truth (lane G)…", () => this.ask("G")]]),
+        ]);
+        this.element = make(
+            "span",
+            { class: "dl-exchange" },
+            this.imports,
+            this.exports,
+            this.file,
+        );
     }
 
     ask(lane) {
@@ -28,13 +44,19 @@ export class Exchange {
         const { review, server } = this;
         const json = toJson(review.doc, review.about());
         try {
-            if (format === OWN[0]) return save(`${stem(json.media.name)}.annotation.json`, new Blob([JSON.stringify(json, null, 1)], { type: "application/json" }));
+            if (format === OWN[0])
+                return save(
+                    `${stem(json.media.name)}.annotation.json`,
+                    new Blob([JSON.stringify(json, null, 1)], { type: "application/json" }),
+                );
             const answer = await server.export_annotation(json, format);
             if (answer.error) return review.say(answer.error);
             save(answer.name, new Blob([bytes(answer.base64)], { type: answer.type }));
             review.say(`Saved ${answer.name}.`);
         } catch {
-            review.say("The file could not be written. Try again, or export DeepLoc JSON, which needs no server.");
+            review.say(
+                "The file could not be written. Try again, or export DeepLoc JSON, which needs no server.",
+            );
         }
     }
 
@@ -44,8 +66,18 @@ export class Exchange {
         if (!file) return;
         try {
             const own = await ours(file);
-            const json = own ?? (server && await server.import_annotation({ name: file.name, base64: await base64(file) }, { ...review.about().media, pts: review.frames.edges.slice(0, -1) }));
-            if (!json || json.error) return review.say(json?.error ?? `${file.name} is no DeepLoc JSON, and other formats need the server.`);
+            const json =
+                own ??
+                (server &&
+                    (await server.import_annotation(
+                        { name: file.name, base64: await base64(file) },
+                        { ...review.about().media, pts: review.frames.edges.slice(0, -1) },
+                    )));
+            if (!json || json.error)
+                return review.say(
+                    json?.error ??
+                        `${file.name} is no DeepLoc JSON, and other formats need the server.`,
+                );
             review.take(json, this.wanted);
         } catch {
             review.say(`${file.name} could not be read as an annotation.`);
@@ -76,9 +108,27 @@ async function ours(file) {
 }
 
 export function menu(text, label, entries) {
-    const details = make("details", { class: "dl-menu" }, make("summary", { text, "aria-label": label }),
-        make("div", { class: "dl-menu-list" }, ...entries.map(([name, action]) => make("button", { type: "button", text: name,
-            onclick: () => { details.open = false; action(); } }))));
-    details.addEventListener("focusout", ({ relatedTarget }) => { if (relatedTarget && !details.contains(relatedTarget)) details.open = false; });
+    const details = make(
+        "details",
+        { class: "dl-menu" },
+        make("summary", { text, "aria-label": label }),
+        make(
+            "div",
+            { class: "dl-menu-list" },
+            ...entries.map(([name, action]) =>
+                make("button", {
+                    type: "button",
+                    text: name,
+                    onclick: () => {
+                        details.open = false;
+                        action();
+                    },
+                }),
+            ),
+        ),
+    );
+    details.addEventListener("focusout", ({ relatedTarget }) => {
+        if (relatedTarget && !details.contains(relatedTarget)) details.open = false;
+    });
     return details;
 }

@@ -10,13 +10,24 @@ export class Handles {
     // preview(span | null): shows the selected interval while an edge is dragged.
     constructor(review, scale, preview) {
         Object.assign(this, { review, scale, preview, dragged: null });
-        this.element = make("div", { class: "dl-handles", role: "group", "aria-label": "Edges of the selected interval", hidden: true });
+        this.element = make("div", {
+            class: "dl-handles",
+            role: "group",
+            "aria-label": "Edges of the selected interval",
+            hidden: true,
+        });
         this.edges = Object.fromEntries(EDGES.map((edge) => [edge, this.handle(edge)]));
         this.element.append(...Object.values(this.edges));
     }
 
     handle(edge) {
-        const handle = make("div", { class: `dl-handle dl-handle-${edge}`, role: "slider", tabindex: "0", "aria-label": edge === "start" ? "Start" : "End", "aria-valuemin": "0" });
+        const handle = make("div", {
+            class: `dl-handle dl-handle-${edge}`,
+            role: "slider",
+            tabindex: "0",
+            "aria-label": edge === "start" ? "Start" : "End",
+            "aria-valuemin": "0",
+        });
         handle.addEventListener("pointerdown", (event) => this.grab(event, edge));
         handle.addEventListener("pointermove", (event) => this.drag(event));
         handle.addEventListener("pointerup", () => this.drop(true));
@@ -35,7 +46,8 @@ export class Handles {
 
     // The video shows the first, or the last, frame of the interval.
     show(edge, span = this.review.selected) {
-        if (edge === "start") this.review.seekStart(span); else this.review.seekEnd(span);
+        if (edge === "start") this.review.seekStart(span);
+        else this.review.seekEnd(span);
     }
 
     grab(event, edge) {
@@ -45,9 +57,22 @@ export class Handles {
         const { start, end } = this.review.selected;
         const { frames, clock, payload } = this.review;
         const truth = this.review.selection.lane === "G" ? [] : this.review.items("G");
-        const magnets = [frames.time(clock.frame), ...this.crossings(), ...[...truth, ...this.review.items("P")].flatMap((one) => [one.start, one.end]), 0, payload.report.media.duration_s];
+        const magnets = [
+            frames.time(clock.frame),
+            ...this.crossings(),
+            ...[...truth, ...this.review.items("P")].flatMap((one) => [one.start, one.end]),
+            0,
+            payload.report.media.duration_s,
+        ];
         const box = this.element.parentElement.getBoundingClientRect();
-        this.dragged = { edge, start, end, magnets, left: box.left, grip: event.clientX - box.left - this.scale.x(edge === "start" ? start : end) };
+        this.dragged = {
+            edge,
+            start,
+            end,
+            magnets,
+            left: box.left,
+            grip: event.clientX - box.left - this.scale.x(edge === "start" ? start : end),
+        };
     }
 
     crossings() {
@@ -61,8 +86,12 @@ export class Handles {
         event.stopPropagation();
         const { frames } = this.review;
         const free = event.altKey;
-        const time = snap(this.scale.time(event.clientX - dragged.left - dragged.grip),
-            { magnets: dragged.magnets, x: (at) => this.scale.x(at), frames, free });
+        const time = snap(this.scale.time(event.clientX - dragged.left - dragged.grip), {
+            magnets: dragged.magnets,
+            x: (at) => this.scale.x(at),
+            frames,
+            free,
+        });
         const next = { ...dragged, [dragged.edge]: time };
         if (frames.edge(next.end) <= frames.edge(next.start)) return;
         this.dragged = next;
@@ -94,13 +123,17 @@ export class Handles {
     place(span) {
         if (!span) return;
         for (const edge of EDGES) {
-            const time = span[edge], handle = this.edges[edge];
+            const time = span[edge],
+                handle = this.edges[edge];
             const inside = time >= this.scale.start - 1e-6 && time <= this.scale.end + 1e-6;
             handle.style.visibility = inside ? "visible" : "hidden";
             handle.style.left = `${this.scale.x(time)}px`;
             handle.setAttribute("aria-valuemax", this.review.frames.end.toFixed(2));
             handle.setAttribute("aria-valuenow", time.toFixed(3));
-            handle.setAttribute("aria-valuetext", `${edge} ${clockText(time)}, frame ${this.review.frames.edge(time)}`);
+            handle.setAttribute(
+                "aria-valuetext",
+                `${edge} ${clockText(time)}, frame ${this.review.frames.edge(time)}`,
+            );
         }
     }
 }

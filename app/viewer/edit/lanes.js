@@ -8,7 +8,13 @@ import { LANES } from "./review.js";
 import { place } from "../time/scale.js";
 import { snap } from "../time/snap.js";
 
-export const KINDS = { TP: ["✓", "found"], LOC: ["LOC", "localisation error"], DUP: ["DUP", "duplicate"], FP: ["FP", "false alarm"], FN: ["FN", "missed"] };
+export const KINDS = {
+    TP: ["✓", "found"],
+    LOC: ["LOC", "localisation error"],
+    DUP: ["DUP", "duplicate"],
+    FP: ["FP", "false alarm"],
+    FN: ["FN", "missed"],
+};
 export const STATUS = { proposed: "?", accepted: "A", adjusted: "±", added: "+", rejected: "×" };
 const CLASSES = { P: "predicted", G: "truth", E: "own" };
 const DRAW_PX = 5;
@@ -22,51 +28,99 @@ export class Lanes {
         this.links.setAttribute("class", "dl-links");
         this.links.setAttribute("aria-hidden", "true");
         this.hatches = this.unscored();
-        this.lanes = Object.fromEntries(Object.keys(LANES).map((letter) => [letter, this.lane(letter)]));
+        this.lanes = Object.fromEntries(
+            Object.keys(LANES).map((letter) => [letter, this.lane(letter)]),
+        );
         this.lanes.P.append(...this.hatches);
-        this.element = make("div", { class: "dl-lanes", ondblclick: (event) => event.stopPropagation() }, ...Object.values(this.lanes), this.links);
+        this.element = make(
+            "div",
+            { class: "dl-lanes", ondblclick: (event) => event.stopPropagation() },
+            ...Object.values(this.lanes),
+            this.links,
+        );
         review.onChange(() => this.draw());
     }
 
     unscored() {
         const { forgery, payload } = this.review;
-        return (forgery ? gaps(forgery.values, forgery.rate_hz) : []).map((span) => Object.assign(make("div", { class: "dl-hatch",
-            title: `Not scored: ${reasons(span, payload.report.unscored)}` }), { span }));
+        return (forgery ? gaps(forgery.values, forgery.rate_hz) : []).map((span) =>
+            Object.assign(
+                make("div", {
+                    class: "dl-hatch",
+                    title: `Not scored: ${reasons(span, payload.report.unscored)}`,
+                }),
+                { span },
+            ),
+        );
     }
 
     lane(letter) {
-        const choose = make("button", { type: "button", class: "dl-letter", title: `${LANES[letter]}: work in this lane`, text: letter,
-            "aria-label": `Lane ${letter}, ${LANES[letter]}`, onclick: () => this.review.select(letter, null) });
-        const lane = make("div", { class: `dl-lane dl-lane-${letter}`, role: "group", "aria-label": LANES[letter] }, choose, make("span", { class: "dl-lane-empty" }));
+        const choose = make("button", {
+            type: "button",
+            class: "dl-letter",
+            title: `${LANES[letter]}: work in this lane`,
+            text: letter,
+            "aria-label": `Lane ${letter}, ${LANES[letter]}`,
+            onclick: () => this.review.select(letter, null),
+        });
+        const lane = make(
+            "div",
+            { class: `dl-lane dl-lane-${letter}`, role: "group", "aria-label": LANES[letter] },
+            choose,
+            make("span", { class: "dl-lane-empty" }),
+        );
         lane.addEventListener("pointerdown", (event) => this.begin(event, letter, lane));
         lane.addEventListener("pointermove", (event) => this.stretch(event));
         lane.addEventListener("pointerup", (event) => this.finish(event));
-        lane.addEventListener("pointercancel", () => { this.sketch?.shape.remove(); this.sketch = null; });
+        lane.addEventListener("pointercancel", () => {
+            this.sketch?.shape.remove();
+            this.sketch = null;
+        });
         return lane;
     }
 
     // -- drawing a new interval --
 
     begin(event, letter, lane) {
-        if (event.button !== 0 || event.pointerType === "touch" || event.target.closest("button") || !this.review.editable(letter)) return;
+        if (
+            event.button !== 0 ||
+            event.pointerType === "touch" ||
+            event.target.closest("button") ||
+            !this.review.editable(letter)
+        )
+            return;
         event.stopPropagation();
         lane.setPointerCapture(event.pointerId);
         const left = lane.getBoundingClientRect().left;
-        this.sketch = { letter, left, from: event.clientX - left, shape: make("div", { class: "dl-sketch", hidden: true }) };
+        this.sketch = {
+            letter,
+            left,
+            from: event.clientX - left,
+            shape: make("div", { class: "dl-sketch", hidden: true }),
+        };
         lane.append(this.sketch.shape);
     }
 
     ends(event) {
         const { frames } = this.review;
         const magnets = this.review.items("G").flatMap(({ start, end }) => [start, end]);
-        return [this.sketch.from, event.clientX - this.sketch.left].sort((a, b) => a - b).map((x) => snap(this.scale.time(x),
-            { magnets, x: (time) => this.scale.x(time), frames, free: event.altKey }));
+        return [this.sketch.from, event.clientX - this.sketch.left]
+            .sort((a, b) => a - b)
+            .map((x) =>
+                snap(this.scale.time(x), {
+                    magnets,
+                    x: (time) => this.scale.x(time),
+                    frames,
+                    free: event.altKey,
+                }),
+            );
     }
 
     stretch(event) {
         if (!this.sketch) return;
         event.stopPropagation();
-        this.sketch.shape.hidden = Math.abs(event.clientX - this.sketch.left - this.sketch.from) < DRAW_PX;
+        this.sketch.shape.hidden =
+            Math.abs(event.clientX - this.sketch.left - this.sketch.from) < DRAW_PX;
         const [start, end] = this.ends(event);
         this.sketch.shape.style.left = `${this.scale.x(start)}px`;
         this.sketch.shape.style.width = `${this.scale.x(end) - this.scale.x(start)}px`;
@@ -80,8 +134,10 @@ export class Lanes {
         const short = Math.abs(event.clientX - sketch.left - sketch.from) < DRAW_PX;
         sketch.shape.remove();
         this.sketch = null;
-        if (short) { review.clock.seek(this.scale.time(sketch.from)); review.select(sketch.letter, null); }
-        else if (end > start) review.create(start, end, sketch.letter);
+        if (short) {
+            review.clock.seek(this.scale.time(sketch.from));
+            review.select(sketch.letter, null);
+        } else if (end > start) review.create(start, end, sketch.letter);
     }
 
     // -- showing --
@@ -95,8 +151,13 @@ export class Lanes {
         for (const [letter, lane] of Object.entries(this.lanes)) {
             const items = review.items(letter);
             lane.classList.toggle("dl-chosen", review.lane === letter);
-            lane.querySelector(".dl-letter").setAttribute("aria-pressed", String(review.lane === letter));
-            lane.querySelector(".dl-lane-empty").textContent = items.length ? "" : this.emptyText(letter);
+            lane.querySelector(".dl-letter").setAttribute(
+                "aria-pressed",
+                String(review.lane === letter),
+            );
+            lane.querySelector(".dl-lane-empty").textContent = items.length
+                ? ""
+                : this.emptyText(letter);
             this.fill(letter, lane, items, found);
         }
         this.handles.draw(this.lanes);
@@ -107,21 +168,33 @@ export class Lanes {
         const { blind, truth } = this.review;
         if (letter === "E") return "drag here, or press I and O";
         if (blind) return "hidden until you are done";
-        return letter === "P" ? "nothing flagged" : truth ? "authentic" : "unknown: drag here to draw it, or load a file";
+        return letter === "P"
+            ? "nothing flagged"
+            : truth
+              ? "authentic"
+              : "unknown: drag here to draw it, or load a file";
     }
 
     // Buttons are kept as long as their interval is there, so that the focus stays.
     fill(letter, lane, items, found) {
         const keys = new Set(items.map(({ id }) => `${letter}:${id}`));
         for (const [key, block] of this.blocks) {
-            if (key.startsWith(`${letter}:`) && !keys.has(key)) { block.remove(); this.blocks.delete(key); }
+            if (key.startsWith(`${letter}:`) && !keys.has(key)) {
+                block.remove();
+                this.blocks.delete(key);
+            }
         }
         for (const item of items) {
             const key = `${letter}:${item.id}`;
-            const block = this.blocks.get(key) ?? make("button", { type: "button", onclick: (event) => {
-                event.stopPropagation();
-                this.review.select(letter, item.id);
-            } });
+            const block =
+                this.blocks.get(key) ??
+                make("button", {
+                    type: "button",
+                    onclick: (event) => {
+                        event.stopPropagation();
+                        this.review.select(letter, item.id);
+                    },
+                });
             this.blocks.set(key, block);
             if (block.parentElement !== lane) lane.append(block);
             this.dress(block, letter, item, found);
@@ -130,18 +203,50 @@ export class Lanes {
 
     dress(block, letter, item, found) {
         const { selection, claim, reference } = this.review;
-        const kind = letter === reference ? (found?.missed.has(item.id) ? "FN" : null) : letter === claim ? found?.kinds.get(item.id)?.kind : null;
+        const kind =
+            letter === reference
+                ? found?.missed.has(item.id)
+                    ? "FN"
+                    : null
+                : letter === claim
+                  ? found?.kinds.get(item.id)?.kind
+                  : null;
         const selected = selection?.lane === letter && selection.id === item.id;
         const stream = item.letter || LETTERS[item.stream];
-        const [mark, word] = kind ? KINDS[kind] : [item.status && letter === "E" ? STATUS[item.status] : null, item.status ?? null];
-        block.className = ["dl-block", `dl-${CLASSES[letter]}`, kind && `dl-kind-${kind}`, item.status && letter === "E" && `dl-${item.status}`, selected && "dl-selected"].filter(Boolean).join(" ");
+        const [mark, word] = kind
+            ? KINDS[kind]
+            : [item.status && letter === "E" ? STATUS[item.status] : null, item.status ?? null];
+        block.className = [
+            "dl-block",
+            `dl-${CLASSES[letter]}`,
+            kind && `dl-kind-${kind}`,
+            item.status && letter === "E" && `dl-${item.status}`,
+            selected && "dl-selected",
+        ]
+            .filter(Boolean)
+            .join(" ");
         block.dataset.start = item.start;
         block.dataset.end = item.end;
         block.setAttribute("aria-pressed", String(selected));
-        block.setAttribute("aria-label", [{ P: "Predicted interval", G: "Ground truth", E: "Your interval" }[letter], STREAM_NAMES[stream],
-            `from ${clockText(item.start)} to ${clockText(item.end)}`, Number.isFinite(item.score) ? `score ${item.score.toFixed(2)}` : null, word].filter(Boolean).join(", "));
-        block.replaceChildren(...[mark && make("b", { text: mark }), make("span", { text: stream }),
-            Number.isFinite(item.score) ? make("small", { text: item.score.toFixed(2) }) : null].filter(Boolean));
+        block.setAttribute(
+            "aria-label",
+            [
+                { P: "Predicted interval", G: "Ground truth", E: "Your interval" }[letter],
+                STREAM_NAMES[stream],
+                `from ${clockText(item.start)} to ${clockText(item.end)}`,
+                Number.isFinite(item.score) ? `score ${item.score.toFixed(2)}` : null,
+                word,
+            ]
+                .filter(Boolean)
+                .join(", "),
+        );
+        block.replaceChildren(
+            ...[
+                mark && make("b", { text: mark }),
+                make("span", { text: stream }),
+                Number.isFinite(item.score) ? make("small", { text: item.score.toFixed(2) }) : null,
+            ].filter(Boolean),
+        );
         block.span = item;
         place([block], this.scale);
     }
@@ -162,18 +267,26 @@ export class Lanes {
         if (!found) return;
         const [truths, claims] = [this.lanes[this.review.reference], this.lanes[this.review.claim]];
         const bottom = (lane) => lane.offsetTop + lane.offsetHeight;
-        const [from, to] = truths.offsetTop < claims.offsetTop ? [bottom(truths), claims.offsetTop] : [truths.offsetTop, bottom(claims)];
+        const [from, to] =
+            truths.offsetTop < claims.offsetTop
+                ? [bottom(truths), claims.offsetTop]
+                : [truths.offsetTop, bottom(claims)];
         for (const claim of found.claims) {
             const { truth, kind } = found.kinds.get(claim.id);
             if (!truth) continue;
             const chosen = pair?.claim.id === claim.id;
-            for (const edge of ["start", "end"]) this.link([this.scale.x(truth[edge]), from, this.scale.x(claim[edge]), to], chosen ? `dl-chosen dl-link-${kind}` : "");
+            for (const edge of ["start", "end"])
+                this.link(
+                    [this.scale.x(truth[edge]), from, this.scale.x(claim[edge]), to],
+                    chosen ? `dl-chosen dl-link-${kind}` : "",
+                );
         }
     }
 
     link([x1, y1, x2, y2], name) {
         const line = document.createElementNS(SVG, "line");
-        for (const [key, value] of Object.entries({ x1, y1, x2, y2, class: name })) line.setAttribute(key, value);
+        for (const [key, value] of Object.entries({ x1, y1, x2, y2, class: name }))
+            line.setAttribute(key, value);
         this.links.append(line);
     }
 }

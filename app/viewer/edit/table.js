@@ -6,10 +6,22 @@ import { KINDS } from "./lanes.js";
 import { LANES } from "./review.js";
 
 const GUIDE = [
-    ["Reconstruction error", "how surprising face or sound is to a model that has only ever learned from authentic clips"],
-    ["p95, p99", "authentic content stays below these lines 95 % and 99 % of the time; they are the same for every clip"],
-    ["Forgery score", "what the discovery network makes of it, “both” the larger of the two; above the threshold a stretch joins lane P"],
-    ["V, A, VA", "found in the picture, in the sound, or in both; hatched stretches could not be scored"],
+    [
+        "Reconstruction error",
+        "how surprising face or sound is to a model that has only ever learned from authentic clips",
+    ],
+    [
+        "p95, p99",
+        "authentic content stays below these lines 95 % and 99 % of the time; they are the same for every clip",
+    ],
+    [
+        "Forgery score",
+        "what the discovery network makes of it, “both” the larger of the two; above the threshold a stretch joins lane P",
+    ],
+    [
+        "V, A, VA",
+        "found in the picture, in the sound, or in both; hatched stretches could not be scored",
+    ],
 ];
 const number = (value, digits = 2) => (Number.isFinite(value) ? value.toFixed(digits) : "–");
 // name -> [what to sort by, what is shown]
@@ -22,23 +34,84 @@ const COLUMNS = {
     Score: [(row) => row.score ?? -1, (row) => number(row.score)],
     tIoU: [(row) => row.tiou ?? -1, (row) => number(row.tiou)],
     Status: [(row) => row.word, (row) => row.word],
-    Note: [(row) => row.note, (row) => [row.note, row.confidence === null || row.confidence === undefined ? "" : `(${row.confidence})`].filter(Boolean).join(" ")],
+    Note: [
+        (row) => row.note,
+        (row) =>
+            [
+                row.note,
+                row.confidence === null || row.confidence === undefined
+                    ? ""
+                    : `(${row.confidence})`,
+            ]
+                .filter(Boolean)
+                .join(" "),
+    ],
 };
 
 export class IntervalTable {
     constructor(review) {
         Object.assign(this, { review, sort: "Start", down: false });
-        this.tabs = Object.keys(LANES).map((letter) => make("button", { type: "button", class: "dl-small", onclick: () => review.select(letter, null) }));
-        this.heads = Object.keys(COLUMNS).map((name) => make("th", { scope: "col", role: "columnheader" },
-            make("button", { type: "button", text: name, onclick: () => this.order(name) })));
-        this.body = make("tbody", { role: "rowgroup" });  // roles outlive a layout as cards
+        this.tabs = Object.keys(LANES).map((letter) =>
+            make("button", {
+                type: "button",
+                class: "dl-small",
+                onclick: () => review.select(letter, null),
+            }),
+        );
+        this.heads = Object.keys(COLUMNS).map((name) =>
+            make(
+                "th",
+                { scope: "col", role: "columnheader" },
+                make("button", { type: "button", text: name, onclick: () => this.order(name) }),
+            ),
+        );
+        this.body = make("tbody", { role: "rowgroup" }); // roles outlive a layout as cards
         this.title = make("h3");
         this.none = make("p", { class: "dl-none" });
-        this.scroll = make("div", { class: "dl-scroll" }, make("table", { role: "table" }, make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, make("th", { scope: "col", role: "columnheader", text: "#" }), ...this.heads)), this.body));
-        this.element = make("section", { class: "dl-table", "aria-label": "Intervals" },
-            make("div", { class: "dl-table-head" }, this.title, make("div", { class: "dl-tabs", role: "group", "aria-label": "Lane of the table" }, ...this.tabs), ...downloads(review)),
-            this.scroll, this.none,
-            make("dl", { class: "dl-guide" }, ...GUIDE.flatMap(([term, text]) => [make("dt", { text: term }), make("dd", { text })])));
+        this.scroll = make(
+            "div",
+            { class: "dl-scroll" },
+            make(
+                "table",
+                { role: "table" },
+                make(
+                    "thead",
+                    { role: "rowgroup" },
+                    make(
+                        "tr",
+                        { role: "row" },
+                        make("th", { scope: "col", role: "columnheader", text: "#" }),
+                        ...this.heads,
+                    ),
+                ),
+                this.body,
+            ),
+        );
+        this.element = make(
+            "section",
+            { class: "dl-table", "aria-label": "Intervals" },
+            make(
+                "div",
+                { class: "dl-table-head" },
+                this.title,
+                make(
+                    "div",
+                    { class: "dl-tabs", role: "group", "aria-label": "Lane of the table" },
+                    ...this.tabs,
+                ),
+                ...downloads(review),
+            ),
+            this.scroll,
+            this.none,
+            make(
+                "dl",
+                { class: "dl-guide" },
+                ...GUIDE.flatMap(([term, text]) => [
+                    make("dt", { text: term }),
+                    make("dd", { text }),
+                ]),
+            ),
+        );
         review.onChange(() => this.draw());
     }
 
@@ -52,12 +125,27 @@ export class IntervalTable {
         const { review } = this;
         const { lane } = review;
         const found = review.comparison();
-        return review.items(lane).map((item) => {
-            const kind = lane === review.reference ? (found?.missed.has(item.id) ? "FN" : null) : lane === review.claim ? found?.kinds.get(item.id)?.kind : null;
-            return { note: "", ...item, letter: item.letter || LETTERS[item.stream], tiou: review.tiou(item, lane),
-                frames: [review.frames.edge(item.start), review.frames.edge(item.end)],
-                word: [item.status, kind && KINDS[kind][1]].filter(Boolean).join(", ") };
-        }).sort((a, b) => this.compare(a, b));
+        return review
+            .items(lane)
+            .map((item) => {
+                const kind =
+                    lane === review.reference
+                        ? found?.missed.has(item.id)
+                            ? "FN"
+                            : null
+                        : lane === review.claim
+                          ? found?.kinds.get(item.id)?.kind
+                          : null;
+                return {
+                    note: "",
+                    ...item,
+                    letter: item.letter || LETTERS[item.stream],
+                    tiou: review.tiou(item, lane),
+                    frames: [review.frames.edge(item.start), review.frames.edge(item.end)],
+                    word: [item.status, kind && KINDS[kind][1]].filter(Boolean).join(", "),
+                };
+            })
+            .sort((a, b) => this.compare(a, b));
     }
 
     compare(a, b) {
@@ -69,18 +157,31 @@ export class IntervalTable {
         const { review } = this;
         const { lane } = review;
         const rows = this.rows();
-        this.title.textContent = { P: "Flagged intervals", G: "Ground truth", E: "Your edit" }[lane];
+        this.title.textContent = { P: "Flagged intervals", G: "Ground truth", E: "Your edit" }[
+            lane
+        ];
         this.tabs.forEach((tab, index) => {
             const letter = "PGE"[index];
             tab.textContent = `${letter} ${review.items(letter).length}`;
             tab.setAttribute("aria-pressed", String(letter === lane));
-            tab.setAttribute("aria-label", `${LANES[letter]}: ${review.items(letter).length} intervals`);
+            tab.setAttribute(
+                "aria-label",
+                `${LANES[letter]}: ${review.items(letter).length} intervals`,
+            );
         });
-        Object.keys(COLUMNS).forEach((name, index) => this.heads[index].setAttribute("aria-sort",
-            name === this.sort ? (this.down ? "descending" : "ascending") : "none"));
+        Object.keys(COLUMNS).forEach((name, index) =>
+            this.heads[index].setAttribute(
+                "aria-sort",
+                name === this.sort ? (this.down ? "descending" : "ascending") : "none",
+            ),
+        );
         const focus = document.activeElement?.closest?.(".dl-table tr")?.dataset.key;
         this.body.replaceChildren(...rows.map((row, index) => this.row(row, index + 1)));
-        if (focus) [...this.body.children].find((row) => row.dataset.key === focus)?.querySelector("button").focus({ preventScroll: true });
+        if (focus)
+            [...this.body.children]
+                .find((row) => row.dataset.key === focus)
+                ?.querySelector("button")
+                .focus({ preventScroll: true });
         this.scroll.hidden = !rows.length;
         this.none.hidden = rows.length > 0;
         this.none.textContent = this.noneText(lane);
@@ -89,18 +190,42 @@ export class IntervalTable {
     row(item, index) {
         const { review } = this;
         const selected = review.selection?.lane === review.lane && review.selection.id === item.id;
-        const seek = make("button", { type: "button", title: "Select this interval and go there", "aria-pressed": String(selected) },
-            make("b", { text: item.letter }), String(index));
-        return make("tr", { role: "row", class: selected ? "dl-selected" : "", "data-key": `${review.lane}:${item.id}`, onclick: () => review.select(review.lane, item.id) },
-            make("td", { role: "cell" }, seek), ...Object.entries(COLUMNS).map(([name, [, text]]) => make("td", { role: "cell", "data-label": name, text: text(item) })));
+        const seek = make(
+            "button",
+            {
+                type: "button",
+                title: "Select this interval and go there",
+                "aria-pressed": String(selected),
+            },
+            make("b", { text: item.letter }),
+            String(index),
+        );
+        return make(
+            "tr",
+            {
+                role: "row",
+                class: selected ? "dl-selected" : "",
+                "data-key": `${review.lane}:${item.id}`,
+                onclick: () => review.select(review.lane, item.id),
+            },
+            make("td", { role: "cell" }, seek),
+            ...Object.entries(COLUMNS).map(([name, [, text]]) =>
+                make("td", { role: "cell", "data-label": name, text: text(item) }),
+            ),
+        );
     }
 
     noneText(lane) {
         const { blind, truth, payload } = this.review;
-        if (lane === "E") return "Nothing yet. Press I where an interval starts and O where it ends, or drag over lane E.";
+        if (lane === "E")
+            return "Nothing yet. Press I where an interval starts and O where it ends, or drag over lane E.";
         if (blind) return "Hidden until you are done labelling.";
-        if (lane === "G") return truth ? "This clip is authentic." : "The ground truth is not known. Load a file, or drag over lane G.";
-        return payload.report.video_score !== null ? "No interval reaches the threshold."
+        if (lane === "G")
+            return truth
+                ? "This clip is authentic."
+                : "The ground truth is not known. Load a file, or drag over lane G.";
+        return payload.report.video_score !== null
+            ? "No interval reaches the threshold."
             : "Nothing is flagged where there is no verdict; the scores are only for looking.";
     }
 }
@@ -108,17 +233,31 @@ export class IntervalTable {
 function downloads({ payload: { report, intervals } }) {
     const stem = report.media.name.replace(/\.[^.]+$/, "");
     const name = `"${report.media.name.replaceAll('"', '""')}"`;
-    const csv = ["file,start_s,end_s,stream,peak_score", ...intervals.map(
-        ({ stream, start, end, score }) => [name, start, end, stream, score].join())].join("\n");
+    const csv = [
+        "file,start_s,end_s,stream,peak_score",
+        ...intervals.map(({ stream, start, end, score }) =>
+            [name, start, end, stream, score].join(),
+        ),
+    ].join("\n");
     return [
-        button("JSON", `${stem}.deeploc.json`, () => JSON.stringify(report, null, 1), "application/json"),
+        button(
+            "JSON",
+            `${stem}.deeploc.json`,
+            () => JSON.stringify(report, null, 1),
+            "application/json",
+        ),
         button("CSV", `${stem}.intervals.csv`, () => `${csv}\n`, "text/csv"),
     ];
 }
 
 function button(text, name, content, type) {
-    return make("button", { type: "button", class: "dl-small dl-of-model", text, title: `Download the model's report, ${name}`,
-        onclick: () => save(name, new Blob([content()], { type })) });
+    return make("button", {
+        type: "button",
+        class: "dl-small dl-of-model",
+        text,
+        title: `Download the model's report, ${name}`,
+        onclick: () => save(name, new Blob([content()], { type })),
+    });
 }
 
 export function save(name, blob) {

@@ -1,10 +1,12 @@
 // The one clock: which source frame the video shows, and seeks that land on the frame asked for.
 
 const nearest = (times, time) => {
-    let low = 0, high = times.length - 1;
+    let low = 0,
+        high = times.length - 1;
     while (low < high) {
         const middle = (low + high) >> 1;
-        if (times[middle] < time) low = middle + 1; else high = middle;
+        if (times[middle] < time) low = middle + 1;
+        else high = middle;
     }
     return low > 0 && time - times[low - 1] <= times[low] - time ? low - 1 : low;
 };
@@ -27,11 +29,18 @@ export class Clock {
         }
     }
 
-    get time() { return this.pts[this.frame]; }
+    get time() {
+        return this.pts[this.frame];
+    }
 
-    onTick(listener) { this.listeners.add(listener); }
+    onTick(listener) {
+        this.listeners.add(listener);
+    }
 
-    close() { this.abort.abort(); this.listeners.clear(); }
+    close() {
+        this.abort.abort();
+        this.listeners.clear();
+    }
 
     listen() {
         if (this.abort.signal.aborted) return;
@@ -74,7 +83,9 @@ export class Clock {
         return (this.pts[frame] + end) / 2;
     }
 
-    seek(time) { this.seekFrame(this.frameAt(Math.min(Math.max(time, 0), this.duration))); }
+    seek(time) {
+        this.seekFrame(this.frameAt(Math.min(Math.max(time, 0), this.duration)));
+    }
 
     seekFrame(frame) {
         const target = Math.min(Math.max(frame, 0), this.pts.length - 1);
@@ -96,5 +107,8 @@ export class Clock {
         if (this.frame !== wanted) this.video.currentTime = this.middle(wanted);
     }
 
-    toggle() { if (this.video.paused) this.video.play().catch(() => {}); else this.video.pause(); }
+    toggle() {
+        if (this.video.paused) this.video.play().catch(() => {});
+        else this.video.pause();
+    }
 }

@@ -6,14 +6,20 @@ export class Follower {
     constructor(video, rate, landed) {
         Object.assign(this, { video, rate, landed, wanted: 0, asked: null, again: false });
         this.abort = new AbortController();
-        const on = (name, listener) => video.addEventListener(name, listener, { signal: this.abort.signal });
+        const on = (name, listener) =>
+            video.addEventListener(name, listener, { signal: this.abort.signal });
         on("loadedmetadata", () => this.seek());
-        on("seeked", () => { if (this.asked !== this.wanted) this.seek(); else if (!this.exact) this.landed(this.asked); });
+        on("seeked", () => {
+            if (this.asked !== this.wanted) this.seek();
+            else if (!this.exact) this.landed(this.asked);
+        });
         this.exact = "requestVideoFrameCallback" in video;
         if (this.exact) this.listen();
     }
 
-    close() { this.abort.abort(); }
+    close() {
+        this.abort.abort();
+    }
 
     show(step) {
         this.wanted = step;
@@ -27,14 +33,21 @@ export class Follower {
         video.currentTime = this.middle(wanted);
     }
 
-    middle(step) { return (step + 0.5) / this.rate; }
+    middle(step) {
+        return (step + 0.5) / this.rate;
+    }
 
     listen() {
         if (this.abort.signal.aborted) return;
         this.video.requestVideoFrameCallback((_, { mediaTime }) => {
             const step = Math.round(mediaTime * this.rate);
             this.landed(step);
-            if (step !== this.asked && this.asked === this.wanted && this.again && !this.video.seeking) {
+            if (
+                step !== this.asked &&
+                this.asked === this.wanted &&
+                this.again &&
+                !this.video.seeking
+            ) {
                 this.again = false;
                 this.video.currentTime = this.middle(this.wanted);
             }

@@ -4,23 +4,30 @@ import { clockText, make } from "../core/dom.js";
 import { columns } from "./ranges.js";
 import { MARGIN } from "./scale.js";
 
-const HEIGHT = 34, EDGE_STEP = 0.02;  // of the clip, an arrow key
+const HEIGHT = 34,
+    EDGE_STEP = 0.02; // of the clip, an arrow key
 
 // The highest value under each of `pixels`, null where none is known. Pure.
 export function peaks(values, rate, duration, pixels) {
     return columns(0, duration, pixels, rate, values.length).map(([from, to]) => {
         let most = null;
-        for (let index = from; index < to; index++) if (values[index] !== null && (most === null || values[index] > most)) most = values[index];
+        for (let index = from; index < to; index++)
+            if (values[index] !== null && (most === null || values[index] > most))
+                most = values[index];
         return most;
     });
 }
 
 // What the strip draws: the forgery score, else the larger error against its p95, on a fixed scale 0..1. Pure.
 export function curveOf({ report, marks }) {
-    const forgery = report.scores.find(({ kind, stream }) => kind === "forgery" && stream === "fused");
+    const forgery = report.scores.find(
+        ({ kind, stream }) => kind === "forgery" && stream === "fused",
+    );
     if (forgery) return { values: forgery.values, rate: forgery.rate_hz, top: 1 };
     const error = report.scores.find(({ kind }) => kind === "error");
-    return error ? { values: error.values, rate: error.rate_hz, top: marks[error.stream]?.[2] * 2 || 4 } : null;
+    return error
+        ? { values: error.values, rate: error.rate_hz, top: marks[error.stream]?.[2] * 2 || 4 }
+        : null;
 }
 
 export class Overview {
@@ -30,30 +37,64 @@ export class Overview {
         this.cursor = make("i", { class: "dl-overview-cursor" });
         this.window = make("div", { class: "dl-window" });
         this.edges = ["start", "end"].map((edge) => this.edge(edge));
-        this.track = make("div", { class: "dl-overview-track" }, this.canvas, this.cursor, this.window, ...this.edges);
-        this.element = make("div", { class: "dl-overview", role: "group", "aria-label": "Whole clip, and the part that is shown" }, this.track);
+        this.track = make(
+            "div",
+            { class: "dl-overview-track" },
+            this.canvas,
+            this.cursor,
+            this.window,
+            ...this.edges,
+        );
+        this.element = make(
+            "div",
+            {
+                class: "dl-overview",
+                role: "group",
+                "aria-label": "Whole clip, and the part that is shown",
+            },
+            this.track,
+        );
         this.listen();
-        review.onChange(() => { this.drawn = ""; this.draw(); });
+        review.onChange(() => {
+            this.drawn = "";
+            this.draw();
+        });
     }
 
     edge(edge) {
-        const element = make("div", { class: `dl-window-edge dl-window-${edge}`, role: "slider", tabindex: "0",
-            "aria-label": edge === "start" ? "Start of the part that is shown" : "End of the part that is shown", "aria-valuemin": "0", "aria-valuemax": this.scale.duration.toFixed(2) });
+        const element = make("div", {
+            class: `dl-window-edge dl-window-${edge}`,
+            role: "slider",
+            tabindex: "0",
+            "aria-label":
+                edge === "start"
+                    ? "Start of the part that is shown"
+                    : "End of the part that is shown",
+            "aria-valuemin": "0",
+            "aria-valuemax": this.scale.duration.toFixed(2),
+        });
         element.addEventListener("keydown", (event) => {
             const way = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
             if (!way || event.ctrlKey || event.altKey || event.metaKey) return;
             event.preventDefault();
             event.stopPropagation();
-            this.drag(edge, this.scale[edge] + way * Math.max(this.scale.duration * EDGE_STEP, 0.04));
+            this.drag(
+                edge,
+                this.scale[edge] + way * Math.max(this.scale.duration * EDGE_STEP, 0.04),
+            );
         });
         return element;
     }
 
-    get pixels() { return this.scale.width - MARGIN.left - MARGIN.right; }
+    get pixels() {
+        return this.scale.width - MARGIN.left - MARGIN.right;
+    }
 
     time(event) {
         const box = this.track.getBoundingClientRect();
-        return Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1) * this.scale.duration;
+        return (
+            Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1) * this.scale.duration
+        );
     }
 
     drag(edge, time) {
@@ -70,31 +111,55 @@ export class Overview {
             if (event.button !== 0) return;
             track.setPointerCapture(event.pointerId);
             const at = this.edges.indexOf(event.target);
-            held = { kind: at >= 0 ? ["start", "end"][at] : event.target === this.window && scale.zoomed ? "window" : "new", x: event.clientX, from: this.time(event), start: scale.start };
+            held = {
+                kind:
+                    at >= 0
+                        ? ["start", "end"][at]
+                        : event.target === this.window && scale.zoomed
+                          ? "window"
+                          : "new",
+                x: event.clientX,
+                from: this.time(event),
+                start: scale.start,
+            };
         });
         track.addEventListener("pointermove", (event) => {
             if (!held) return;
             const time = this.time(event);
             if (held.kind === "start" || held.kind === "end") this.drag(held.kind, time);
-            else if (held.kind === "window") scale.show(held.start + time - held.from, scale.length);
-            else if (Math.abs(event.clientX - held.x) > 5) scale.zoom(Math.min(held.from, time), Math.max(held.from, time, held.from + 0.2));
+            else if (held.kind === "window")
+                scale.show(held.start + time - held.from, scale.length);
+            else if (Math.abs(event.clientX - held.x) > 5)
+                scale.zoom(Math.min(held.from, time), Math.max(held.from, time, held.from + 0.2));
         });
         track.addEventListener("pointerup", (event) => {
-            if (held && Math.abs(event.clientX - held.x) <= 5 && held.kind !== "start" && held.kind !== "end") this.clock.seek(held.from);
+            if (
+                held &&
+                Math.abs(event.clientX - held.x) <= 5 &&
+                held.kind !== "start" &&
+                held.kind !== "end"
+            )
+                this.clock.seek(held.from);
             held = null;
         });
-        track.addEventListener("pointercancel", () => { held = null; });
-        track.addEventListener("wheel", (event) => {
-            event.preventDefault();
-            scale.zoomAt(this.time(event), Math.exp(-event.deltaY * 0.002));
-        }, { passive: false });
+        track.addEventListener("pointercancel", () => {
+            held = null;
+        });
+        track.addEventListener(
+            "wheel",
+            (event) => {
+                event.preventDefault();
+                scale.zoomAt(this.time(event), Math.exp(-event.deltaY * 0.002));
+            },
+            { passive: false },
+        );
         track.addEventListener("dblclick", () => scale.fit());
     }
 
     draw() {
         const { scale, edges } = this;
         if (this.pixels <= 0) return;
-        const percent = (time) => `${time / scale.duration * 100}%`;
+        const percent = (time) => `${(time / scale.duration) * 100}%`;
         this.window.style.left = percent(scale.start);
         this.window.style.width = percent(scale.length);
         edges.forEach((element, index) => {
@@ -117,15 +182,28 @@ export class Overview {
         const context = canvas.getContext("2d");
         context.fillStyle = colour("band");
         for (const { start, end } of review.items("P")) {
-            const left = start / scale.duration * canvas.width;
-            context.fillRect(left, 0, Math.max((end - start) / scale.duration * canvas.width, 2), HEIGHT);
+            const left = (start / scale.duration) * canvas.width;
+            context.fillRect(
+                left,
+                0,
+                Math.max(((end - start) / scale.duration) * canvas.width, 2),
+                HEIGHT,
+            );
         }
         if (!curve || review.blind) return;
         context.fillStyle = colour("fused");
         peaks(curve.values, curve.rate, scale.duration, canvas.width).forEach((value, x) => {
-            if (value !== null) context.fillRect(x, HEIGHT, 1, -Math.max(1, Math.min(value / curve.top, 1) * (HEIGHT - 3)));
+            if (value !== null)
+                context.fillRect(
+                    x,
+                    HEIGHT,
+                    1,
+                    -Math.max(1, Math.min(value / curve.top, 1) * (HEIGHT - 3)),
+                );
         });
     }
 
-    move(time) { this.cursor.style.left = `${time / this.scale.duration * 100}%`; }
+    move(time) {
+        this.cursor.style.left = `${(time / this.scale.duration) * 100}%`;
+    }
 }

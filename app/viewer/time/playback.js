@@ -6,8 +6,12 @@ export class Playback {
     constructor(review, clock) {
         Object.assign(this, { review, clock, inside: false });
         clock.video.addEventListener("play", () => this.enter());
-        clock.video.addEventListener("pause", () => { this.inside = false; });
-        clock.video.addEventListener("ended", () => { if (this.span && this.review.loop) this.again(); });
+        clock.video.addEventListener("pause", () => {
+            this.inside = false;
+        });
+        clock.video.addEventListener("ended", () => {
+            if (this.span && this.review.loop) this.again();
+        });
         clock.onTick((_, frame) => this.bound(frame));
     }
 
@@ -23,12 +27,20 @@ export class Playback {
     enter() {
         const { span, clock } = this;
         this.inside = true;
-        if (span && (clock.frame < span.first || clock.frame >= span.last)) clock.seekFrame(span.first);
+        if (span && (clock.frame < span.first || clock.frame >= span.last))
+            clock.seekFrame(span.first);
     }
 
     bound(frame) {
         const { span, clock } = this;
-        if (!span || !this.inside || clock.video.paused || clock.video.seeking || frame <= span.last) return;
+        if (
+            !span ||
+            !this.inside ||
+            clock.video.paused ||
+            clock.video.seeking ||
+            frame <= span.last
+        )
+            return;
         if (this.review.loop) return clock.seekFrame(span.first);
         this.inside = false;
         clock.video.pause();
@@ -51,7 +63,10 @@ export class Playback {
     faster(steps) {
         const { video } = this.clock;
         const at = SPEEDS.findIndex((speed) => speed >= video.playbackRate - 1e-6);
-        video.playbackRate = SPEEDS[Math.min(Math.max((at < 0 ? SPEEDS.length - 1 : at) + steps, 0), SPEEDS.length - 1)];
+        video.playbackRate =
+            SPEEDS[
+                Math.min(Math.max((at < 0 ? SPEEDS.length - 1 : at) + steps, 0), SPEEDS.length - 1)
+            ];
         this.review.say(`Speed ${video.playbackRate}×.`);
     }
 }

@@ -1,7 +1,7 @@
 // Seconds <-> pixels for everything that shares the time axis, with the zoom window.
 
 export const MARGIN = { left: 44, right: 40 };
-const SHORTEST_S = 0.2;  // of the window
+const SHORTEST_S = 0.2; // of the window
 
 export class TimeScale {
     constructor(duration) {
@@ -11,9 +11,13 @@ export class TimeScale {
         [this.start, this.end] = [0, duration];
     }
 
-    onChange(listener) { this.listeners.add(listener); }
+    onChange(listener) {
+        this.listeners.add(listener);
+    }
 
-    changed() { for (const listener of this.listeners) listener(); }
+    changed() {
+        for (const listener of this.listeners) listener();
+    }
 
     resize(width) {
         if (width === this.width || width <= MARGIN.left + MARGIN.right) return;
@@ -41,29 +45,46 @@ export class TimeScale {
         this.show(inside - share * length, length);
     }
 
-    zoomIn(time) { this.zoomAt(time, 2); }
+    zoomIn(time) {
+        this.zoomAt(time, 2);
+    }
 
-    zoomOut(time) { this.zoomAt(time, 0.5); }
+    zoomOut(time) {
+        this.zoomAt(time, 0.5);
+    }
 
-    pan(seconds) { this.show(this.start + seconds, this.length); }
+    pan(seconds) {
+        this.show(this.start + seconds, this.length);
+    }
 
     // Turns the page, so that a time is in sight.
     follow(time) {
-        if (this.zoomed && (time < this.start || time >= this.end)) this.show(time - this.length * 0.1, this.length);
+        if (this.zoomed && (time < this.start || time >= this.end))
+            this.show(time - this.length * 0.1, this.length);
     }
 
-    fit() { this.zoom(0, this.duration); }
+    fit() {
+        this.zoom(0, this.duration);
+    }
 
-    get length() { return this.end - this.start; }
+    get length() {
+        return this.end - this.start;
+    }
 
-    get zoomed() { return this.start > 0 || this.end < this.duration; }
+    get zoomed() {
+        return this.start > 0 || this.end < this.duration;
+    }
 
-    get plot() { return this.width - MARGIN.left - MARGIN.right; }
+    get plot() {
+        return this.width - MARGIN.left - MARGIN.right;
+    }
 
-    x(time) { return MARGIN.left + (time - this.start) / (this.end - this.start) * this.plot; }
+    x(time) {
+        return MARGIN.left + ((time - this.start) / (this.end - this.start)) * this.plot;
+    }
 
     time(x) {
-        const time = this.start + (x - MARGIN.left) / this.plot * (this.end - this.start);
+        const time = this.start + ((x - MARGIN.left) / this.plot) * (this.end - this.start);
         return Math.min(Math.max(time, this.start), this.end);
     }
 }

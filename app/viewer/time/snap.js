@@ -6,7 +6,8 @@ export const PULL_PX = 7;
 export function snap(time, { magnets, x, frames, free = false }) {
     if (free) return time;
     const at = x(time);
-    let best = null, least = PULL_PX;
+    let best = null,
+        least = PULL_PX;
     for (const magnet of magnets) {
         const away = Math.abs(x(magnet) - at);
         if (away <= least) [best, least] = [magnet, away];
