@@ -1,5 +1,8 @@
-# make demo: the app on http://127.0.0.1:7860. make test: the test suite; make test-slow: its longer part.
-# make space: what a Space needs, in build/space, started there in an environment of its own.
+# make demo       the page on http://127.0.0.1:7860
+# make test       the test suite; make test-slow: its longer part
+# make lint       style, formatting and types; make format: writes the formatting
+# make space      a Hugging Face Space in build/space, started there in an environment of its own
+# make examples   draws the example clips; make results: analyses them with the embedded checkpoint
 # Each creates the environment in $(VENV) when it is missing or older than its requirements.
 
 VENV ?= .venv
@@ -7,13 +10,18 @@ PYTHON ?= python3
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 TESTED := $(VENV)/.ready-test
+LINTED := $(VENV)/.ready-lint
 # A worker on every core, each with one thread: they share the cores between them.
 PYTEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --dist loadfile
+
+OXLINT := npx --yes oxlint@1.94.0
+PRETTIER := npx --yes prettier@3.6.2
+JAVASCRIPT := "app/**/*.{js,css}" "tests/**/*.js"
 
 # With more threads than free cores, OpenMP's busy waiting makes everything several times slower.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: demo test test-slow lint space examples results
+.PHONY: demo test test-slow lint lint-style lint-types lint-javascript format space examples results
 
 demo: $(READY)
 	$(RUN) app.py $(ARGS)
@@ -24,13 +32,23 @@ test: $(TESTED)
 test-slow: $(TESTED)
 	$(PYTEST) -m slow $(ARGS)
 
-lint: $(TESTED)
-	$(RUN) -m pip install --quiet ruff mypy
+lint: lint-style lint-types lint-javascript
+
+lint-style: $(LINTED)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+
+lint-types: $(LINTED)
 	$(RUN) -m mypy
-	npx --yes oxlint@1.94.0 --config app/viewer/.oxlintrc.json app/viewer tests/viewer
-	npx --yes prettier@3.6.2 --check "app/**/*.{js,css}" "tests/**/*.js"
+
+lint-javascript:
+	$(OXLINT) --config app/viewer/.oxlintrc.json app/viewer tests/viewer
+	$(PRETTIER) --check $(JAVASCRIPT)
+
+format: $(LINTED)
+	$(RUN) -m ruff check --fix-only .
+	$(RUN) -m ruff format .
+	$(PRETTIER) --write $(JAVASCRIPT)
 
 # ARGS="--port 7861", or ARGS=--no-start to assemble only.
 space:
@@ -50,4 +68,8 @@ $(READY): requirements.txt
 
 $(TESTED): $(READY) requirements-train.txt requirements-test.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	touch $@
+
+$(LINTED): $(TESTED) requirements-lint.txt
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-lint.txt
 	touch $@
