@@ -1,19 +1,19 @@
 """What is measured of every step (windows -> MAE -> evidence), and the scores made of it.
 
 One module for the localizer, calibration and evaluation, so that they can't differ. It knows
-nothing about files, labels or intervals.
+nothing about files, labels, intervals, or what is made of the reconstructions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Protocol
 
 import numpy as np
 import torch
 
-from deeploc.export.inspection import Inspection
 from deeploc.media.clip import VIDEO_RATE_HZ
 from deeploc.models.fdn import (
     FACE_ZONES,
@@ -85,6 +85,27 @@ class Evidence:
         return clip_error(self.audio, SOUND_ZONES)
 
 
+class ReconstructionObserver(Protocol):
+    """Sees what the MAE rebuilds of a clip: batches and steps come in order, each once."""
+
+    def add(
+        self,
+        batch: Sequence[Window],
+        pictures: np.ndarray,
+        mels: np.ndarray,
+        seen: np.ndarray,
+        heard: np.ndarray,
+    ) -> None:
+        """What was rebuilt of B windows of K steps.
+
+        `pictures (B, K, H, W, 3) uint8`, `mels (B, 4K, 80)`; `seen`, `heard (B, K) bool`: where
+        there was something to rebuild.
+        """
+
+    def finish(self, error: np.ndarray) -> None:
+        """The next n steps are seen by no later window; their surprise is `error (n, cells)`."""
+
+
 def surprise(evidence: np.ndarray) -> np.ndarray:
     """Evidence `(..., 12)` -> `(...)`: root mean square of the surprises in it."""
     surprises = evidence[..., len(BANDS) :]
@@ -113,24 +134,25 @@ def fused_error(evidence: Evidence) -> np.ndarray:
 
 
 @torch.inference_mode()
-def measure(
+def measure_evidence(
     model: RTDeepLoc,
     faces: Iterable[np.ndarray | None],
     mel: np.ndarray,
     lines: np.ndarray,
     heard: np.ndarray,
     progress: Callable[[int, int], None] = lambda done, total: None,
-    inspection: Inspection | None = None,
+    observer: ReconstructionObserver | None = None,
     preview: Callable[[int, int, dict[str, np.ndarray]], None] | None = None,
 ) -> Evidence:
-    """Measure a clip of T steps: `faces` streams T crops or None; `mel (4T, 90)` and `lines (T, 6)`
-    as `log_mel` and `vocoder_lines` give them; `heard (T,) bool`. An `inspection` is given what the
-    MAE rebuilt.
-    `preview(start, T, errors)` is given the errors by stream of the steps that are finished, each
-    against these steps alone.
+    """Measure a clip of T steps.
+
+    `faces`: T crops, or None where there is no face. `mel (4T, 90)` and `lines (T, 6)` are those of
+    `log_mel` and `vocoder_lines`; `heard (T,) bool`. `progress(done, total)` counts steps.
+    `observer` sees what the MAE rebuilt. `preview(start, T, errors)` gets the errors by stream of
+    the steps that are finished, each against these steps alone.
 
     Each step is seen by two windows that overlap by half; memory is bounded by one batch of
-    windows. `progress(done, total)` counts steps. On CUDA it runs in bfloat16.
+    windows. On CUDA it runs in bfloat16.
     """
     device = next(model.parameters()).device
     config = model.mae.config
@@ -140,34 +162,35 @@ def measure(
     windows = cut_windows(faces, mel, heard, config.crop, config.window, STRIDE)
     finished = 0
     for batch in _batches(windows):
-        composite = Composite() if inspection else None
+        composite = Composite() if observer else None
         shown, played, seen, sounding = (
             torch.from_numpy(np.stack([getattr(window, name) for window in batch])).to(device)
             for name in ("faces", "mel", "seen", "heard")
         )
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            picture, sound = model.measure(shown, played, seen, sounding, composite)
+            picture, sound = model.measure_windows(shown, played, seen, sounding, composite)
         for window, one, other in zip(batch, picture.cpu(), sound.cpu(), strict=True):
             visual.add(window.start, one.numpy())
             audio.add(window.start, other.numpy())
-        if inspection and composite:
-            views = [
+        if observer and composite:
+            rebuilt = [
                 *model.mae.views(composite),
                 *(~each[..., 0, 0].isnan() for each in (picture, sound)),
             ]
-            inspection.add(batch, *(view.cpu().numpy() for view in views))
-            inspection.write(surprise(visual.mean(inspection.written, batch[-1].start + 1)))
+            observer.add(batch, *(array.cpu().numpy() for array in rebuilt))
+        end = batch[-1].start + 1
+        if observer:
+            observer.finish(surprise(visual.mean(finished, end)))
         if preview:
-            end = batch[-1].start + 1
             errors = {
                 "visual": clip_error(visual.mean(finished, end), FACE_ZONES),
                 "audio": clip_error(audio.mean(finished, end), SOUND_ZONES),
             }
             preview(finished, n_frames, errors)
-            finished = end
+        finished = end
         progress(batch[-1].start + config.window, n_frames)
-    if inspection:
-        inspection.write(surprise(visual.mean(inspection.written)))
+    if observer:
+        observer.finish(surprise(visual.mean(finished)))
     return Evidence(visual.mean(), audio.mean(), lines)
 
 
@@ -177,7 +200,7 @@ def _batches(windows: Iterator[Window]) -> Iterator[list[Window]]:
 
 
 @torch.inference_mode()
-def discover(model: RTDeepLoc, evidence: Evidence) -> dict[Stream, FrameScores]:
+def forgery_scores(model: RTDeepLoc, evidence: Evidence) -> dict[Stream, FrameScores]:
     """Forgery score of every step, 0..1, by stream; fused is scored where either stream is."""
     device = next(model.parameters()).device
     seen, heard = evidence.seen, evidence.heard
@@ -185,12 +208,12 @@ def discover(model: RTDeepLoc, evidence: Evidence) -> dict[Stream, FrameScores]:
         torch.from_numpy(array)[None].to(device)
         for array in (evidence.visual, evidence.audio, evidence.lines, seen, heard)
     )
-    scores = model.discover(*tensors)[0].cpu().numpy()
+    scores = model.forgery_scores(*tensors)[0].cpu().numpy()
     known = np.stack([seen, heard, seen | heard], axis=1)
     return _frame_scores("forgery", np.where(known, scores, np.nan).T)
 
 
-def errors(evidence: Evidence) -> dict[Stream, FrameScores]:
+def error_scores(evidence: Evidence) -> dict[Stream, FrameScores]:
     """The shown reconstruction error of every step by stream (`deeploc.evidence.clip_error`)."""
     curves = (evidence.visual_error, evidence.audio_error, fused_error(evidence))
     return _frame_scores("error", np.stack(curves))

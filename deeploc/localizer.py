@@ -35,13 +35,13 @@ from deeploc.errors import (
 )
 from deeploc.evidence import (
     Evidence,
-    discover,
-    errors,
-    measure,
+    error_scores,
+    forgery_scores,
+    measure_evidence,
 )
 from deeploc.export.inspection import (
-    Inspection,
-    inspected,
+    InspectionWriter,
+    open_inspection,
 )
 from deeploc.faces.crop import (
     crop_faces,
@@ -140,7 +140,7 @@ class Localizer:
         with watch.stage("reconstruct"), self._inspected(inspection, clip, track) as views:
             evidence, mel = self._measure(clip, track, watch.progress, views, early)
         with watch.stage("discover"):
-            forgery = discover(self.model, evidence)
+            forgery = forgery_scores(self.model, evidence)
         report = self._report(clip, track, tracks, evidence, forgery, watch.timing(clip))
         sound = None if clip.audio is None else _sound(clip.audio, mel, evidence, views)
         return replace(report, sound=sound, inspection=views.path if views else None)
@@ -151,7 +151,7 @@ class Localizer:
         heard, blank = np.ones(steps, bool), np.zeros((size, size, 3), np.uint8)
         silence = np.zeros(0, np.float32)
         mel, lines = log_mel(silence, steps), vocoder_lines(silence, steps)
-        measure(self.model, [blank] * steps, mel, lines, heard)
+        measure_evidence(self.model, [blank] * steps, mel, lines, heard)
         self.detector([np.zeros((225, 400, 3), np.uint8)])
 
     def _measure(
@@ -159,7 +159,7 @@ class Localizer:
         clip: Clip,
         track: FaceTrack,
         progress: Callable[[int, int], None],
-        views: Inspection | None = None,
+        views: InspectionWriter | None = None,
         preview: Preview | None = None,
     ) -> tuple[Evidence, np.ndarray]:
         """The evidence of a face and the sound, and the log-mel."""
@@ -167,7 +167,7 @@ class Localizer:
         n_frames, heard = clip.grid.n_frames, heard_steps(clip)
         mel, lines = log_mel(audio, n_frames), vocoder_lines(audio, n_frames)
         crops = crop_faces(clip, crop_squares(track), self.model.mae.config.crop)
-        return measure(self.model, crops, mel, lines, heard, progress, views, preview), mel
+        return measure_evidence(self.model, crops, mel, lines, heard, progress, views, preview), mel
 
     def _glimpse(self, clip: Clip, preview: Preview, progress: Callable[[int, int], None]) -> None:
         """Shows the curve of the first seconds before the faces of the whole clip are looked for.
@@ -198,12 +198,12 @@ class Localizer:
 
     def _inspected(
         self, folder: str | Path | None, clip: Clip, track: FaceTrack
-    ) -> AbstractContextManager[Inspection | None]:
+    ) -> AbstractContextManager[InspectionWriter | None]:
         if folder is None:
             return nullcontext()
         name = f"{clip.path.stem}-{clip.info.sha256[:8]}-face{track.number}.mp4"
         scale = heat_scale(self.model.calibration.error_marks)
-        return inspected(Path(folder) / name, clip.grid.n_frames, scale)
+        return open_inspection(Path(folder) / name, clip.grid.n_frames, scale)
 
     def _report(
         self,
@@ -227,7 +227,7 @@ class Localizer:
             verdict=calibration.verdict(score),
             timeline=() if score is None else _timeline(forgery, calibration.thresholds),
             proposals=tuple(sorted(proposals, key=lambda item: -item.score)),
-            scores=(*errors(evidence).values(), *forgery.values()),
+            scores=(*error_scores(evidence).values(), *forgery.values()),
             unscored=_unscored(forgery, clip),
             warnings=(*clip.warnings, *_warnings(track, tracks, seen)),
             timing=timing,
@@ -293,13 +293,13 @@ def _peak(values: np.ndarray) -> float:
 
 
 def _sound(
-    audio: np.ndarray, mel: np.ndarray, evidence: Evidence, views: Inspection | None
+    audio: np.ndarray, mel: np.ndarray, evidence: Evidence, views: InspectionWriter | None
 ) -> SoundEvidence:
     return SoundEvidence(
         mel=mel[:, :MEL_BINS].astype(np.float16),
         error=evidence.sound_error,
         peaks=peaks(audio).astype(np.float16),
-        rebuilt=views.mel.astype(np.float16) if views else None,
+        rebuilt=views.rebuilt_mel.astype(np.float16) if views else None,
     )
 
 

@@ -16,6 +16,7 @@ from deeploc.scores import (
     FrameScores,
     Kind,
 )
+from deeploc.smoothing import smoothed
 from deeploc.timeline import (
     SLACK,
     Timeline,
@@ -119,20 +120,6 @@ def _unit(values: np.ndarray, kind: Kind) -> np.ndarray:
         return values
     surprise = np.maximum(values, 0)
     return surprise / (1 + surprise)
-
-
-def smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian mean of the scored neighbours `(T,)`, sigma in steps; NaN stays NaN."""
-    radius = int(np.ceil(3 * sigma))
-    if not radius or not len(values):
-        return values
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    scored = ~np.isnan(values)
-    total, weight = (
-        np.convolve(track, kernel)[radius : radius + len(values)]
-        for track in (np.where(scored, values, 0.0), scored.astype(float))
-    )
-    return np.divide(total, weight, out=np.full(len(values), np.nan), where=scored)
 
 
 def _runs(on: np.ndarray) -> np.ndarray:

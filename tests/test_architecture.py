@@ -23,7 +23,9 @@ FORBIDDEN = {
     "deeploc/annotations": {"torch", "deeploc.models", "deeploc.localizer"},
     "deeploc/metrics.py": {"torch", "deeploc.models", "deeploc.localizer"},
     "deeploc/postprocess.py": {"torch", "deeploc.models", "deeploc.localizer"},
+    "deeploc/smoothing.py": {"torch", "deeploc"},
     "deeploc/faces/track.py": {"torch", "deeploc.models", "deeploc.localizer"},
+    "deeploc/evidence.py": {"deeploc.export", "deeploc.localizer"},
     "deeploc/localizer.py": {"deeploc.metrics", "deeploc.cli", "app", "train"},
     "train/losses": {"deeploc.localizer", "deeploc.faces"},
 }

@@ -13,8 +13,8 @@ import numpy as np
 from deeploc.calibration import Calibration
 from deeploc.evidence import (
     Evidence,
-    discover,
-    errors,
+    error_scores,
+    forgery_scores,
 )
 from deeploc.models.rt_deeploc import RTDeepLoc
 from deeploc.postprocess import clip_score
@@ -37,12 +37,12 @@ def calibrate(model: RTDeepLoc, authentic: Sequence[Evidence]) -> Calibration:
     wholes: dict[str, list[float]] = {stream: [] for stream in STREAMS}
     for evidence in authentic:
         curves: dict[str, np.ndarray] = {
-            stream: curve.values for stream, curve in errors(evidence).items()
+            stream: curve.values for stream, curve in error_scores(evidence).items()
         }
         curves |= {"cell": evidence.face_error.ravel(), "row": evidence.sound_error.ravel()}
         for name, values in curves.items():
             sampled[name].append(values if len(values) <= limit else rng.choice(values, limit))
-        for stream, curve in discover(model, evidence).items():
+        for stream, curve in forgery_scores(model, evidence).items():
             score = clip_score(curve)
             if score is not None:
                 wholes[stream].append(score)

@@ -45,11 +45,11 @@ COLOURS = np.array(
 ENCODING = {"crf": "23", "preset": "superfast", "mbtree": "0", "g": "10", "bf": "0"}
 
 
-class Inspection:
+class InspectionWriter:
     """Collects what the MAE rebuilt of a clip of `n_frames` steps, and writes it to the mp4 `path`.
 
-    `scale`: that of `heat_scale`. For each batch of windows call `add`, then `write` with the error
-    of the steps that no later window sees.
+    `scale`: that of `heat_scale`. It is a `ReconstructionObserver`: `add` takes a batch of
+    windows, `finish` the error of the steps that no later window sees.
     """
 
     def __init__(self, path: Path, writer: Mp4Writer, n_frames: int, scale: list[float]) -> None:
@@ -78,7 +78,7 @@ class Inspection:
                 original = window.faces[offset]
                 self._steps.setdefault(step, (original, []))[1].append(rebuilt[offset])
 
-    def write(self, error: np.ndarray) -> None:
+    def finish(self, error: np.ndarray) -> None:
         """Writes the next steps, whose face has the calibrated surprise `(n, cells)`."""
         for cells in error:
             original, rebuilt = self._steps.pop(self.written, (None, []))
@@ -92,20 +92,20 @@ class Inspection:
             self.written += 1
 
     @property
-    def mel(self) -> np.ndarray:
+    def rebuilt_mel(self) -> np.ndarray:
         """`(4T, 80) float32`: the rebuilt log-mel, NaN where there was nothing to hear."""
         return self._mel.mean()
 
 
 @contextmanager
-def inspected(path: Path, n_frames: int, scale: list[float]) -> Iterator[Inspection]:
-    """An `Inspection` whose mp4 is at `path` once the block ends; nothing is there if it fails."""
+def open_inspection(path: Path, n_frames: int, scale: list[float]) -> Iterator[InspectionWriter]:
+    """A writer whose mp4 is at `path` once the block ends; nothing is there if it fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rate = Fraction(VIDEO_RATE_HZ)
     with TemporaryDirectory(dir=path.parent) as unfinished:
         draft = Path(unfinished) / path.name
         with Mp4Writer(draft, (3 * TILE, TILE), 1 / rate, rate, None, ENCODING) as writer:
-            yield Inspection(path, writer, n_frames, scale)
+            yield InspectionWriter(path, writer, n_frames, scale)
         draft.replace(path)
 
 

@@ -19,6 +19,7 @@ from deeploc.faces.detector import (
 )
 from deeploc.faces.track import FaceTrack
 from deeploc.media.clip import Clip
+from deeploc.smoothing import smoothed
 
 DETECT_EVERY = 6
 DETECT_BATCH = 8
@@ -135,19 +136,8 @@ def _fill(sightings: _Sightings, n_frames: int, shown: tuple[int, int], scale: f
     boxes = np.stack(
         [np.interp(steps, frames, column) for column in np.stack(sightings.boxes).T], axis=1
     )
-    boxes = (scale * _smooth(boxes, visible)).astype(np.float32)
     boxes[~visible] = np.nan
+    columns = [smoothed(column, SMOOTH_FRAMES) for column in boxes.T]  # so that no crop trembles
+    boxes = (scale * np.stack(columns, axis=1)).astype(np.float32)
     confidence = np.interp(steps, frames, sightings.confidence).astype(np.float32)
     return FaceTrack(0, boxes, np.where(visible, confidence, 0).astype(np.float32), visible)
-
-
-def _smooth(boxes: np.ndarray, visible: np.ndarray) -> np.ndarray:
-    """Gaussian smoothing over visible steps only, so that the crop does not tremble."""
-    offsets = np.arange(-15, 16)
-    kernel = np.exp(-0.5 * (offsets / SMOOTH_FRAMES) ** 2)
-    weights = np.convolve(visible, kernel, "full")[15:-15]
-    smoothed = [
-        np.convolve(column * visible, kernel, "full")[15:-15] / np.maximum(weights, 1e-9)
-        for column in boxes.T
-    ]
-    return np.stack(smoothed, axis=1)

@@ -100,7 +100,7 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         model.load_state_dict(self.state_dict())
         return model.eval()
 
-    def measure(
+    def measure_windows(
         self,
         faces: Tensor,
         mel: Tensor,
@@ -173,7 +173,7 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         steps = ((steps - mean) / std).masked_fill(absent[:, :, None, None, None], torch.nan)
         return steps.reshape(b, slots * tubelet, -1, values)
 
-    def discover(
+    def forgery_scores(
         self, visual: Tensor, audio: Tensor, lines: Tensor, seen: Tensor, heard: Tensor
     ) -> Tensor:
         """Forgery scores `(B, T, 3)` of whole clips (`FDN.scores`): evidence `(B, T, cells, 12)`

@@ -15,7 +15,7 @@ from deeploc.calibration import (
     heat_scale,
 )
 from deeploc.errors import NoFace
-from deeploc.export.inspection import inspected
+from deeploc.export.inspection import open_inspection
 from deeploc.faces.track import FaceTrack
 from deeploc.media.clip import (
     AUDIO_RATE_HZ,
@@ -116,10 +116,10 @@ def write_inspection(folder: Path, report: Report) -> Path:
     faces = np.broadcast_to(faces, (GRID.n_frames, 192, 192, 3))
     known = ~np.isnan(heat[None, :, 0])
     window = Window(0, faces, np.zeros((4 * GRID.n_frames, 90)), known[0], known[0])
-    with inspected(path, GRID.n_frames, heat_scale(CALIBRATION.error_marks)) as inspection:
+    with open_inspection(path, GRID.n_frames, heat_scale(CALIBRATION.error_marks)) as inspection:
         rebuilt = np.full((1, GRID.n_frames, 96, 96, 3), 200, np.uint8)
         inspection.add([window], rebuilt, np.zeros((1, 4 * GRID.n_frames, 80)), known, known)
-        inspection.write(heat)
+        inspection.finish(heat)
     return path
 
 

@@ -177,8 +177,10 @@ def test_packing_clips_and_keeps_what_is_unknown():
 
 def test_the_page_and_the_inspection_clip_share_their_colours():
     module = (MODULES / "core" / "colours.js").read_text()
-    listed = re.search(r"VIRIDIS = (\[\[.*?\]\])", module).group(1)
-    assert json.loads(listed) == COLOURS.tolist()
+    listed = re.search(r"VIRIDIS = \[(.*?)\];", module, re.S).group(1)
+    assert [list(map(int, row)) for row in re.findall(r"\[(\d+), *(\d+), *(\d+)\]", listed)] == (
+        COLOURS.tolist()
+    )
 
 
 def test_without_sound_or_reconstruction():

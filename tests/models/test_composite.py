@@ -69,7 +69,7 @@ def test_a_patch_is_rebuilt_without_a_look_at_itself(mae):
     for each in (faces, other):
         composite = Composite()
         with torch.inference_mode():
-            model.measure(each, mel, kept, kept, composite)
+            model.measure_windows(each, mel, kept, kept, composite)
         views.append(model.mae.views(composite)[0].float())
     p, side = model.mae.config.patch, model.mae.config.face
     changed = (views[0] - views[1]).abs().amax((0, 1, 4))

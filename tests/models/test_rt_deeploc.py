@@ -7,9 +7,9 @@ from deeploc.checkpoints import load_checkpoint
 from deeploc.evidence import (
     Evidence,
     clip_error,
-    discover,
-    errors,
-    measure,
+    error_scores,
+    forgery_scores,
+    measure_evidence,
 )
 from deeploc.models.fdn import FACE_ZONES
 from deeploc.models.rt_deeploc import RTDeepLoc
@@ -33,7 +33,7 @@ def clip(steps, unseen=(), unheard=()):
 
 @pytest.mark.parametrize("steps", [16, 17, 40])
 def test_every_step_of_a_clip_is_measured(model, steps):
-    evidence = measure(model, *clip(steps))
+    evidence = measure_evidence(model, *clip(steps))
     assert evidence.visual.shape == (steps, 36, 12)
     assert evidence.audio.shape == (steps, 10, 12)
     assert evidence.seen.all() and evidence.heard.all()
@@ -41,28 +41,28 @@ def test_every_step_of_a_clip_is_measured(model, steps):
 
 
 def test_what_is_not_there_stays_unscored_and_only_that(model):
-    evidence = measure(model, *clip(48, unseen=range(20, 30), unheard=range(0, 8)))
+    evidence = measure_evidence(model, *clip(48, unseen=range(20, 30), unheard=range(0, 8)))
     assert (~evidence.seen).nonzero()[0].tolist() == list(range(20, 30))
     assert (~evidence.heard).nonzero()[0].tolist() == list(range(8))
-    scores = discover(model, evidence)
+    scores = forgery_scores(model, evidence)
     assert scores["visual"].unscored.duration == pytest.approx(0.4)
     assert scores["audio"].unscored.duration == pytest.approx(0.32)
     assert len(scores["fused"].unscored) == 0
-    assert np.isnan(errors(evidence)["visual"].values[20:30]).all()
+    assert np.isnan(error_scores(evidence)["visual"].values[20:30]).all()
 
 
 def test_a_clip_without_sound_is_scored_by_its_picture(model):
     *seen, heard = clip(32)
-    evidence = measure(model, *seen, np.zeros_like(heard))
-    scores = discover(model, evidence)
+    evidence = measure_evidence(model, *seen, np.zeros_like(heard))
+    scores = forgery_scores(model, evidence)
     assert np.isnan(scores["audio"].values).all()
     assert not np.isnan(scores["fused"].values).any()
-    assert np.isnan(errors(evidence)["audio"].values).all()
-    assert not np.isnan(errors(evidence)["fused"].values).any()
+    assert np.isnan(error_scores(evidence)["audio"].values).all()
+    assert not np.isnan(error_scores(evidence)["fused"].values).any()
 
 
 def test_measuring_twice_gives_the_same_numbers(model):
-    one, other = (measure(model, *clip(40)) for _ in range(2))
+    one, other = (measure_evidence(model, *clip(40)) for _ in range(2))
     np.testing.assert_array_equal(one.visual, other.visual)
     np.testing.assert_array_equal(one.audio, other.audio)
 

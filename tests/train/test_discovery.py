@@ -144,13 +144,13 @@ def test_inputs_that_are_switched_off_change_nothing(clips, inputs):
     )
     lines = torch.randn(1, STEPS, 6)
     here = torch.ones(1, STEPS, dtype=torch.bool)
-    before = model.discover(*evidence, lines, here, here)
+    before = model.forgery_scores(*evidence, lines, here, here)
     for part, read in ((slice(0, 4), inputs != "error"), (slice(4, VALUES), inputs != "content")):
         other = [item.clone() for item in evidence]
         for item in other:
             item[..., part] = torch.randn_like(item[..., part])
-        assert torch.equal(model.discover(*other, lines, here, here), before) != read
-    unlike = model.discover(*evidence, torch.randn_like(lines), here, here)
+        assert torch.equal(model.forgery_scores(*other, lines, here, here), before) != read
+    unlike = model.forgery_scores(*evidence, torch.randn_like(lines), here, here)
     assert torch.equal(unlike, before) == (inputs == "error")
 
 

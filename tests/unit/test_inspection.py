@@ -10,14 +10,14 @@ from deeploc.calibration import heat_scale
 from deeploc.checkpoints import load_checkpoint
 from deeploc.evidence import (
     BATCH,
-    measure,
+    measure_evidence,
 )
 from deeploc.export.inspection import (
     COLOURS,
     GREY,
     TILE,
     error_tile,
-    inspected,
+    open_inspection,
 )
 from deeploc.windows import Window
 
@@ -49,13 +49,13 @@ def frames(path):
 @pytest.fixture(scope="module")
 def inspected_clip(model, tmp_path_factory):
     path = tmp_path_factory.mktemp("views") / "face.mp4"
-    with inspected(path, 45, SCALE) as inspection:
-        evidence = measure(model, *clip(45, UNSEEN), inspection=inspection)
+    with open_inspection(path, 45, SCALE) as inspection:
+        evidence = measure_evidence(model, *clip(45, UNSEEN), observer=inspection)
     return path, inspection, evidence
 
 
 def test_evidence_is_the_same_with_and_without(model, inspected_clip):
-    plain = measure(model, *clip(45, UNSEEN))
+    plain = measure_evidence(model, *clip(45, UNSEEN))
     np.testing.assert_array_equal(plain.visual, inspected_clip[2].visual)
     np.testing.assert_array_equal(plain.audio, inspected_clip[2].audio)
 
@@ -81,7 +81,7 @@ def test_the_error_tile_shows_the_error_of_the_report(inspected_clip):
 
 
 def test_rebuilt_sound_is_there_where_there_is_sound(inspected_clip):
-    mel = inspected_clip[1].mel
+    mel = inspected_clip[1].rebuilt_mel
     assert mel.shape == (180, 80)
     assert np.isnan(mel[:32]).all()
     assert not np.isnan(mel[32:]).any()
@@ -104,11 +104,11 @@ def test_the_scale_lends_rows_the_marks_of_cells():
 
 def test_no_more_than_a_batch_is_held(model, tmp_path, monkeypatch):
     held = []
-    with inspected(tmp_path / "face.mp4", 400, SCALE) as inspection:
+    with open_inspection(tmp_path / "face.mp4", 400, SCALE) as inspection:
         monkeypatch.setattr(
             type(inspection), "add", watched(type(inspection).add, inspection, held)
         )
-        measure(model, *clip(400), inspection=inspection)
+        measure_evidence(model, *clip(400), observer=inspection)
     assert len(held) > 2
     assert max(held) <= 8 * BATCH + 16
     assert inspection.written == 400
@@ -123,8 +123,8 @@ def watched(add, inspection, held):
 
 
 def test_a_run_that_fails_leaves_no_file(tmp_path):
-    with pytest.raises(KeyError), inspected(tmp_path / "face.mp4", 40, SCALE) as inspection:
-        inspection.write(np.ones((3, 36), np.float32))
+    with pytest.raises(KeyError), open_inspection(tmp_path / "face.mp4", 40, SCALE) as inspection:
+        inspection.finish(np.ones((3, 36), np.float32))
         raise KeyError
     assert list(tmp_path.iterdir()) == []
 
@@ -135,9 +135,9 @@ def test_two_windows_are_averaged(tmp_path):
     pictures = np.stack([np.full((16, 96, 96, 3), value, np.uint8) for value in (100, 200)])
     known = np.ones((2, 16), bool)
     known[1, 2] = False  # step 10 only counts in the first window
-    with inspected(tmp_path / "face.mp4", 24, SCALE) as inspection:
+    with open_inspection(tmp_path / "face.mp4", 24, SCALE) as inspection:
         inspection.add(batch, pictures, np.zeros((2, 64, 80)), known, known)
-        inspection.write(np.ones((24, 36), np.float32))
+        inspection.finish(np.ones((24, 36), np.float32))
     middle = [picture[:, TILE : 2 * TILE].mean() for _, picture in frames(tmp_path / "face.mp4")]
     assert middle[:8] == pytest.approx([100] * 8, abs=2)
     assert middle[8:16] == pytest.approx([150, 150, 100, *[150] * 5], abs=2)

@@ -29,7 +29,7 @@ from deeploc.checkpoints import (
 )
 from deeploc.evidence import (
     Evidence,
-    measure,
+    measure_evidence,
 )
 from deeploc.models.rt_deeploc import RTDeepLoc
 from train.data.cache import (
@@ -181,7 +181,7 @@ def _measure(sample: Sample, checkpoint: Path, folder: Path, device: torch.devic
     if folder not in _models:
         _models[folder] = unscaled(load_checkpoint(checkpoint)[0]).to(device)
     clip = sample.tensors
-    found = measure(_models[folder], clip.stream(), clip.mel, clip.lines, clip.heard)
+    found = measure_evidence(_models[folder], clip.stream(), clip.mel, clip.lines, clip.heard)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial_path = path.with_name(path.name + ".part.npz")
     np.savez(partial_path, **{name: getattr(found, name).astype(np.float16) for name in KEPT})

@@ -23,8 +23,8 @@ from safetensors.torch import load_file, save_file
 from deeploc.checkpoints import load_checkpoint
 from deeploc.evidence import (
     Evidence,
-    discover,
-    errors,
+    error_scores,
+    forgery_scores,
 )
 from deeploc.models.fdn import FDN
 from deeploc.models.rt_deeploc import RTDeepLoc
@@ -142,7 +142,7 @@ def contenders(
     shared: Bench, evidence: Mapping[str, Evidence], args: argparse.Namespace
 ) -> Iterator[Contender]:
     """Every row with the scores of each of its seeds, the untrained ones first."""
-    error = {file: errors(item) for file, item in evidence.items()}
+    error = {file: error_scores(item) for file, item in evidence.items()}
     yield Contender(UNTRAINED, ERROR, "", [Method(error)])
     yield Contender(UNTRAINED, CHANCE, "", [Method(chance(error))])
     asked = {(setting, name) for setting in args.settings for name in args.rows} | {REFERENCE}
@@ -160,7 +160,7 @@ def contenders(
             told = parse([str(args.cache), str(args.run), *own])
             print(f"{setting}, {row.name}, seed {seed}", flush=True)
             model = shared.network(told)
-            scores = {file: discover(model, item) for file, item in evidence.items()}
+            scores = {file: forgery_scores(model, item) for file, item in evidence.items()}
             methods.append(Method(scores))
         yield Contender(setting, row.name, flags, methods)
 

@@ -17,8 +17,8 @@ import torch
 from deeploc.checkpoints import load_checkpoint
 from deeploc.evidence import (
     Evidence,
-    discover,
-    errors,
+    error_scores,
+    forgery_scores,
 )
 from deeploc.models.rt_deeploc import RTDeepLoc
 from deeploc.scores import (
@@ -50,7 +50,7 @@ def all_methods(
     found = _found(model, evidence)
     methods = {
         CHECKPOINT: Method(found, model.calibration.thresholds),
-        ERROR: Method({file: errors(item) for file, item in evidence.items()}),
+        ERROR: Method({file: error_scores(item) for file, item in evidence.items()}),
         CHANCE: Method(chance(found)),
     }
     for name, folder in beside.items():
@@ -59,7 +59,7 @@ def all_methods(
             raise ValueError(f"{folder} stands on another autoencoder: evaluate it by itself")
         own, theirs = Scale.of(model), Scale.of(other)
         scores = {
-            file: discover(other, theirs.standardised(own.raw(item)))
+            file: forgery_scores(other, theirs.standardised(own.raw(item)))
             for file, item in evidence.items()
         }
         methods[name] = Method(scores, other.calibration.thresholds)
@@ -81,7 +81,7 @@ def _noise(like: FrameScores, rng: np.random.Generator) -> FrameScores:
 
 
 def _found(model: RTDeepLoc, evidence: Mapping[str, Evidence]) -> Scores:
-    return {file: discover(model, item) for file, item in evidence.items()}
+    return {file: forgery_scores(model, item) for file, item in evidence.items()}
 
 
 def _same_autoencoder(model: RTDeepLoc, other: RTDeepLoc) -> bool:

@@ -32,8 +32,8 @@ from deeploc.models.fdn import (
     sound_input,
 )
 from deeploc.models.rt_deeploc import RTDeepLoc
-from deeploc.postprocess import smoothed
 from deeploc.scores import STREAMS
+from deeploc.smoothing import smoothed
 from deeploc.timeline import FrameGrid
 from train.data.cache import Sample
 from train.losses.baselines import (
