@@ -45,11 +45,11 @@ from deeploc.annotations.annotation import (
     from_report,
     media_of,
 )
+from deeploc.annotations.conversion import annotation_to_truth
 from deeploc.annotations.registry import (
     FORMATS,
     read_annotation,
 )
-from deeploc.annotations.truth import to_truth
 from deeploc.comparison import compare
 from deeploc.errors import DeepLocError
 from deeploc.media.trim import Cut
@@ -121,7 +121,7 @@ class Api:
                 raise DeepLocError("Send a report, or the clip to analyse.")
             found = read_report(report) if report else self._report(clip, None, progress)
             annotation = read_annotation(_needed(truth, "a truth file"), media_of(found))
-            return compare(found, to_truth(annotation).segments, tiou)
+            return compare(found, annotation_to_truth(annotation).segments, tiou)
 
     def formats(self, file: str, to: str = "json", about: str | None = None) -> str:
         """Writes an annotation, or the intervals of a report, in another format. Reads reports of

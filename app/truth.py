@@ -9,8 +9,8 @@ from app.wording import (
     TRUTH_MISSING,
     TRUTH_SHOWN,
 )
-from deeploc.annotations import read_annotations
-from deeploc.annotations.truth import row_of
+from deeploc.annotations import read_truths
+from deeploc.annotations.conversion import find_clip
 from deeploc.errors import BadAnnotations
 from deeploc.scores import Stream
 from deeploc.timeline import Timeline
@@ -37,5 +37,5 @@ def find_truth(clip: str | Path, file: str | None) -> tuple[Truth | None, str]:
 
 def read_truth(source: Path, name: str) -> Truth | None:
     """The row with that file name or id, else the only row. Raises `BadAnnotations`."""
-    row = row_of(read_annotations(source), name)
+    row = find_clip(read_truths(source), name)
     return None if row is None else row.segments

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from deeploc.annotations.clip import told_apart
+from deeploc.annotations.truth import segments_with_stream
 from deeploc.metrics import (
     average_precision,
     average_recall,
@@ -73,7 +73,7 @@ def compare(report: Report, truth: Mapping[Stream, Timeline], tiou: float = 0.5)
     seconds. `missed`: true segments without a TP. AP, AR and the frame AUC are those of the `fused`
     proposals and curve over this clip alone, whatever the threshold; None where undefined.
     """
-    true = told_apart(truth)
+    true = segments_with_stream(truth)
     matches, missed = match(report.timeline, [segment for _, segment in true], tiou)
     spans = [segment for _, segment in true]
     counts = Counter(one.kind for one in matches)

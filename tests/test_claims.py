@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from deeploc.annotations import read_annotations
+from deeploc.annotations import read_truths
 from deeploc.calibration import (
     NONE,
     SOME,
@@ -86,7 +86,7 @@ def test_assets_stay_small():
 
 
 def test_every_example_has_its_truth():
-    truth = {row.file: row for row in read_annotations(EXAMPLES / "truth.csv")}
+    truth = {row.file: row for row in read_truths(EXAMPLES / "truth.csv")}
     assert set(truth) == {path.name for path in EXAMPLES.glob("*.mp4")}
     forged = {name: (row.modify_visual, row.modify_audio) for name, row in truth.items()}
     assert forged["authentic.mp4"] == (False, False)
@@ -101,7 +101,7 @@ def test_a_verdict_and_its_intervals_agree(reports):
 
 
 def test_the_strongest_proposal_of_the_forged_picture_meets_the_truth(reports):
-    truth = {row.file: row for row in read_annotations(EXAMPLES / "truth.csv")}
+    truth = {row.file: row for row in read_truths(EXAMPLES / "truth.csv")}
     (forged,) = truth["picture.mp4"].segments["visual"]
     best = next(item for item in reports["picture.mp4"].proposals if item.stream == "visual")
     assert best.segment.iou(forged) > 0.5

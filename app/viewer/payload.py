@@ -17,7 +17,7 @@ from app.viewer.packing import (
     pack_track,
     pack_waveform,
 )
-from deeploc.annotations.clip import told_apart
+from deeploc.annotations.truth import segments_with_stream
 from deeploc.media.clip import VIDEO_RATE_HZ
 from deeploc.report import Report
 from deeploc.scores import Stream
@@ -71,5 +71,5 @@ def truth_spans(truth: Mapping[Stream, Timeline]) -> list[dict]:
     """Truth by stream -> spans with letters; what is forged in both streams at once is VA."""
     return [
         {"start": round(part.start, 3), "end": round(part.end, 3), "letter": LETTERS[stream]}
-        for stream, part in told_apart(truth)
+        for stream, part in segments_with_stream(truth)
     ]

@@ -3,7 +3,6 @@
 Formats are told apart by content or named; `read.py` lists them. Nothing here knows a score.
 """
 
-from deeploc.annotations.clip import ClipAnnotation
 from deeploc.annotations.dataset import (
     FOLDER,
     Dataset,
@@ -16,19 +15,20 @@ from deeploc.annotations.formats.table import (
 )
 from deeploc.annotations.read import (
     AUTO,
-    FORMATS,
-    read_annotations,
+    DATASET_FORMATS,
+    read_truths,
 )
+from deeploc.annotations.truth import ClipTruth
 
 __all__ = [
     "AUTO",
     "CSV_COLUMNS",
+    "DATASET_FORMATS",
     "FOLDER",
-    "FORMATS",
-    "ClipAnnotation",
+    "ClipTruth",
     "Dataset",
-    "read_annotations",
     "read_dataset",
+    "read_truths",
     "write_csv",
     "write_lavdf",
 ]

@@ -1,7 +1,7 @@
 """What a person says about one clip: the "deeploc-annotation" JSON, version 1, checked.
 
 Times are seconds and source frames at once, half-open: `end_frame` is the first frame after. Knows
-no other file format; `exchange.py` has them.
+no other file format; `registry.py` has them.
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ def to_media(row: Any) -> Media:
     return media
 
 
-def said_of(row: Mapping[str, Any]) -> dict[str, Any]:
+def interval_details(row: Mapping[str, Any]) -> dict[str, Any]:
     """Origin, status, score, confidence and note of a row, checked; what is not there is left to
     the defaults of `Interval`. Raises `ValueError`."""
     return {
@@ -263,7 +263,7 @@ def _interval(row: Any) -> Interval:
     if not (start_s < end_s and start <= end):
         raise ValueError("it ends before it begins")
     stream = _one_of(row, "stream", STREAMS, "fused")
-    return Interval(start_s, end_s, start, end, stream, **said_of(row))
+    return Interval(start_s, end_s, start, end, stream, **interval_details(row))
 
 
 def _model(row: Any) -> ModelInfo:

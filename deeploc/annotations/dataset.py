@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from deeploc.annotations.clip import (
-    ClipAnnotation,
-    to_split,
-)
 from deeploc.annotations.formats.table import CSV_COLUMNS
 from deeploc.annotations.formats.ummaformer import SOUND_SUFFIXES
 from deeploc.annotations.read import (
     AUTO,
-    read_annotations,
+    read_truths,
     refuse_duplicates,
+)
+from deeploc.annotations.truth import (
+    ClipTruth,
+    to_split,
 )
 from deeploc.errors import BadAnnotations
 
@@ -41,13 +41,13 @@ AUTHENTIC, FORGED = {"authentic", "real"}, {"forged", "fake"}
 
 @dataclass(frozen=True)
 class Dataset:
-    """Clips that are there: `file` of every annotation is relative to `root`.
+    """Clips that are there: `file` of each is relative to `root`.
 
     `absent`: the clips that the metadata lists and nobody finds.
     """
 
     root: Path
-    annotations: list[ClipAnnotation]
+    clips: list[ClipTruth]
     absent: list[str]
 
 
@@ -71,11 +71,11 @@ def read_dataset(path: str | Path, format: str = AUTO, clips: str | Path | None 
     if not files:
         return Dataset(path, _read_folder(path), [])
     root = Path(clips) if clips else path if path.is_dir() else _base(path)
-    found: list[ClipAnnotation] = []
+    found: list[ClipTruth] = []
     absent: list[str] = []
     for file in files:
         base = Path(clips) if clips else _base(file)
-        there, elsewhere = _located(file, base, root, read_annotations(file, format, base))
+        there, elsewhere = _located(file, base, root, read_truths(file, format, base))
         found += there
         absent += elsewhere
     if not found:
@@ -112,8 +112,8 @@ def _base(metadata: Path) -> Path:
 
 
 def _located(
-    metadata: Path, base: Path, root: Path, clips: list[ClipAnnotation]
-) -> tuple[list[ClipAnnotation], list[str]]:
+    metadata: Path, base: Path, root: Path, clips: list[ClipTruth]
+) -> tuple[list[ClipTruth], list[str]]:
     """The clips that are there, with `file` and `original` relative to `root`; names of others."""
     places = {clip.file: _locate(metadata, base, clip) for clip in clips}
     names = {name: place.relative_to(root).as_posix() for name, place in places.items() if place}
@@ -125,7 +125,7 @@ def _located(
     return there, [name for name in places if name not in names]
 
 
-def _locate(metadata: Path, base: Path, clip: ClipAnnotation) -> Path | None:
+def _locate(metadata: Path, base: Path, clip: ClipTruth) -> Path | None:
     """The clip's file, with a suffix and ActivityNet's `v_` where the metadata only has an id."""
     name = PurePosixPath(clip.file)
     if name.is_absolute() or ".." in name.parts:
@@ -141,7 +141,7 @@ def _locate(metadata: Path, base: Path, clip: ClipAnnotation) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
-def _read_folder(folder: Path) -> list[ClipAnnotation]:
+def _read_folder(folder: Path) -> list[ClipTruth]:
     """Clips in folders called authentic (real) or forged (fake), if need be within a split's.
 
     A clip's identity is its own folder's name, where that is neither a label nor a split.
@@ -153,7 +153,7 @@ def _read_folder(folder: Path) -> list[ClipAnnotation]:
     return annotations
 
 
-def _in_folder(folder: Path, file: Path) -> ClipAnnotation:
+def _in_folder(folder: Path, file: Path) -> ClipTruth:
     parents = [part.lower() for part in file.parts[:-1]]
     called = [part for part in parents if part in AUTHENTIC | FORGED]
     if len(called) != 1:
@@ -165,7 +165,7 @@ def _in_folder(folder: Path, file: Path) -> ClipAnnotation:
     splits = [to_split(part) for part in parents if part in _split_names()]
     own = file.parent.name
     plain = own.lower() not in {*AUTHENTIC, *FORGED, *_split_names()}
-    return ClipAnnotation(
+    return ClipTruth(
         file.as_posix(),
         split=splits[-1] if splits else None,
         identity=own if plain else None,

@@ -13,7 +13,7 @@ from deeploc.annotations.annotation import (
     ORIGINS,
     STATUSES,
     Interval,
-    said_of,
+    interval_details,
 )
 from deeploc.scores import (
     STREAMS,
@@ -33,27 +33,27 @@ LETTERS = {shown: letter for letter, shown in ESCAPES.items()}
 UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 
-def to_label(interval: Interval, stream: bool = True) -> str:
+def format_label(interval: Interval, stream: bool = True) -> str:
     """One line, with or without the stream. Control characters of the note are dropped."""
     parts: list[str] = [*([interval.stream] if stream else []), interval.status, interval.origin]
     for name in ("score", "confidence"):
         value = getattr(interval, name)
         parts += [] if value is None else [f"{name} {value:.6g}"]
-    return "; ".join([*parts, *([NOTE + one_line(interval.note)] if interval.note else [])])
+    return "; ".join([*parts, *([NOTE + escape_lines(interval.note)] if interval.note else [])])
 
 
-def one_line(text: str) -> str:
+def escape_lines(text: str) -> str:
     """The text with its line ends and tabs written as \\n and \\t."""
     kept = UNWRITABLE.sub("", re.sub(r"\r\n?", "\n", text))
     return re.sub(r"[\\\n\t]", lambda found: ESCAPES[found[0]], kept)
 
 
-def many_lines(text: str) -> str:
-    """What `one_line` was made of."""
+def unescape_lines(text: str) -> str:
+    """What `escape_lines` was made of."""
     return re.sub(r"\\[\\nt]", lambda part: LETTERS[part[0]], text)
 
 
-def from_label(text: str, stream: Stream | None = None) -> dict[str, Any] | None:
+def parse_label(text: str, stream: Stream | None = None) -> dict[str, Any] | None:
     """The fields of `Interval` that a label tells; None for a label that means authentic.
 
     `stream`: what the place of the label says, which counts more than its words.
@@ -63,11 +63,11 @@ def from_label(text: str, stream: Stream | None = None) -> dict[str, Any] | None
         return None
     own = _own(text)
     if own is None:
-        own = {"stream": named_stream(text), "note": text}
-    return {"stream": stream or own.get("stream") or "fused", **said_of(own)}
+        own = {"stream": stream_in_text(text), "note": text}
+    return {"stream": stream or own.get("stream") or "fused", **interval_details(own)}
 
 
-def named_stream(text: str) -> Stream | None:
+def stream_in_text(text: str) -> Stream | None:
     """The stream that a free text names, "fused" if several, or None."""
     words = set(re.findall(r"[a-z]+", text.lower()))
     named = [stream for stream in STREAMS if words & {stream, *WORDS.get(stream, ())}]
@@ -75,11 +75,11 @@ def named_stream(text: str) -> Stream | None:
 
 
 def _own(text: str) -> dict[str, Any] | None:
-    """The parts of a line that `to_label` may have written, else None."""
+    """The parts of a line that `format_label` may have written, else None."""
     found: dict[str, Any] = {}
     while text:
         if text.startswith(NOTE):
-            found["note"] = many_lines(text[len(NOTE) :])
+            found["note"] = unescape_lines(text[len(NOTE) :])
             break
         part, _, text = text.partition("; ")
         number = NUMBER.fullmatch(part)

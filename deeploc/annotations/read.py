@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from deeploc.annotations.clip import ClipAnnotation
 from deeploc.annotations.formats.activitynet import activitynet_clip
 from deeploc.annotations.formats.avdeepfake1m import avdeepfake1m_clip
 from deeploc.annotations.formats.forgerynet import (
@@ -25,15 +24,16 @@ from deeploc.annotations.formats.table import (
     read_csv,
 )
 from deeploc.annotations.formats.ummaformer import ummaformer_clip
+from deeploc.annotations.truth import ClipTruth
 from deeploc.errors import BadAnnotations
 
-FORMATS = ("lavdf", "avdeepfake1m", "forgerynet", "activitynet", "ummaformer", "csv")
+DATASET_FORMATS = ("lavdf", "avdeepfake1m", "forgerynet", "activitynet", "ummaformer", "csv")
 AUTO = "auto"
-OF_ROW: dict[str, Callable[[Any], ClipAnnotation]] = {
+OF_ROW: dict[str, Callable[[Any], ClipTruth]] = {
     "lavdf": lavdf_clip,
     "avdeepfake1m": avdeepfake1m_clip,
 }
-OF_ENTRY: dict[str, Callable[[str, Any], ClipAnnotation]] = {
+OF_ENTRY: dict[str, Callable[[str, Any], ClipTruth]] = {
     "activitynet": activitynet_clip,
     "forgerynet": partial(activitynet_clip, unnamed="visual"),
     "ummaformer": ummaformer_clip,
@@ -45,18 +45,16 @@ UNKNOWN = (
 )
 
 
-def read_annotations(
-    path: str | Path, format: str = AUTO, clips: Path | None = None
-) -> list[ClipAnnotation]:
+def read_truths(path: str | Path, format: str = AUTO, clips: Path | None = None) -> list[ClipTruth]:
     """Reads an annotation file, in file order.
 
-    `format`: one of `FORMATS`, or "auto" to tell it by content. `clips`: the folder of the media,
-    where it isn't the file's own; only ForgeryNet's list, which counts frames, looks there.
+    `format`: one of `DATASET_FORMATS`, or "auto" to tell it by content. `clips`: the folder of the
+    media, where it isn't the file's own; only ForgeryNet's list, which counts frames, looks there.
     Raises `BadAnnotations`, naming file and row, when the file is missing, damaged, of another or
     no known format, contradicts itself, or holds a span that is no span.
     """
     path = Path(path)
-    assert format in (*FORMATS, AUTO), format
+    assert format in (*DATASET_FORMATS, AUTO), format
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -75,7 +73,7 @@ def read_annotations(
     return annotations
 
 
-def refuse_duplicates(path: Path, annotations: Iterable[ClipAnnotation]) -> None:
+def refuse_duplicates(path: Path, annotations: Iterable[ClipTruth]) -> None:
     seen: set[str] = set()
     for annotation in annotations:
         if annotation.file in seen:
@@ -97,7 +95,7 @@ def _has_our_columns(text: str) -> bool:
     return set(CSV_COLUMNS) <= set(header)
 
 
-def _read_list(path: Path, text: str, clips: Path | None) -> list[ClipAnnotation]:
+def _read_list(path: Path, text: str, clips: Path | None) -> list[ClipTruth]:
     annotations = []
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
@@ -106,7 +104,7 @@ def _read_list(path: Path, text: str, clips: Path | None) -> list[ClipAnnotation
     return annotations
 
 
-def _read_json(path: Path, text: str, format: str) -> list[ClipAnnotation]:
+def _read_json(path: Path, text: str, format: str) -> list[ClipTruth]:
     try:
         content = json.loads(text)
     except ValueError as error:
@@ -129,7 +127,7 @@ def _read_json(path: Path, text: str, format: str) -> list[ClipAnnotation]:
     return annotations
 
 
-def _row(path: Path, number: int, row: Any, format: str) -> ClipAnnotation:
+def _row(path: Path, number: int, row: Any, format: str) -> ClipTruth:
     named = f" ({row['file']})" if isinstance(row, dict) and row.get("file") else ""
     with _at(path, f"clip {number}{named}"):
         keys = set(row) if isinstance(row, dict) else set()

@@ -18,7 +18,11 @@ from deeploc.annotations.annotation import (
     to_annotation,
     write_own,
 )
-from deeploc.annotations.clip import ClipAnnotation
+from deeploc.annotations.conversion import (
+    annotation_to_truth,
+    select_clip,
+    truth_to_intervals,
+)
 from deeploc.annotations.formats.activitynet import write_activitynet
 from deeploc.annotations.formats.avdeepfake1m import write_avdeepfake1m
 from deeploc.annotations.formats.captions import (
@@ -43,12 +47,8 @@ from deeploc.annotations.formats.tiers import (
     write_elan,
     write_praat,
 )
-from deeploc.annotations.read import read_annotations
-from deeploc.annotations.truth import (
-    from_truth,
-    needed_row,
-    to_truth,
-)
+from deeploc.annotations.read import read_truths
+from deeploc.annotations.truth import ClipTruth
 from deeploc.errors import BadAnnotations
 
 Write = Callable[[Annotation, Path], None]
@@ -65,8 +65,8 @@ class Format:
     write: Write
 
 
-def _row(write: Callable[[ClipAnnotation, Path], None]) -> Write:
-    return lambda annotation, path: write(to_truth(annotation), path)
+def _row(write: Callable[[ClipTruth, Path], None]) -> Write:
+    return lambda annotation, path: write(annotation_to_truth(annotation), path)
 
 
 JSON = "application/json"
@@ -141,8 +141,8 @@ def _read_json(path: Path, media: Media | None) -> Annotation:
     try:
         if is_tasks(content):
             return Annotation(media, tuple(label_studio_intervals(content, media)))
-        row = needed_row(path, read_annotations(path), media.name)
-        return Annotation(media, tuple(from_truth(row, media)))
+        row = select_clip(path, read_truths(path), media.name)
+        return Annotation(media, tuple(truth_to_intervals(row, media)))
     except ValueError as error:
         raise BadAnnotations(f"{path.name}: {_said(error)}.") from error
 

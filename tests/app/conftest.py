@@ -11,7 +11,7 @@ from app.theme import (
     THEME,
 )
 from app.ui import build_demo
-from deeploc.annotations import read_annotations
+from deeploc.annotations import read_truths
 from tests.app.canned import FORGED, CannedLocalizer, write_moving_clip
 from tests.app.pages import CHROMIUM, FLAGS, PATIENCE_MS
 
@@ -43,7 +43,7 @@ def address(tmp_path_factory, clip):
     (examples / "picture.mp4").write_bytes(clip.read_bytes())
     truth = f"file,start_s,end_s,stream\npicture.mp4,{FORGED.start},{FORGED.end},visual\n"
     (examples / "truth.csv").write_text(truth)
-    assert len(read_annotations(examples / "truth.csv")) == 1
+    assert len(read_truths(examples / "truth.csv")) == 1
     demo = build_demo(CannedLocalizer(), examples)
     _, url, _ = demo.launch(
         theme=THEME, css=CSS, prevent_thread_lock=True, quiet=True, run_history=False

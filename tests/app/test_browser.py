@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from deeploc.annotations import read_annotations
+from deeploc.annotations import read_truths
 from tests.app.canned import FORGED, NO_FACE
 from tests.app.pages import CURRENT_TIME, FRAME_S, analysed, block, click_at, cursor_s, upload
 
@@ -69,7 +69,7 @@ def test_the_csv_is_a_truth_file_and_the_json_the_report(page, clip, tmp_path):
         with page.expect_download() as download:
             page.get_by_role("button", name=name, exact=True).click()
         download.value.save_as(tmp_path / name)
-    (found,) = read_annotations(tmp_path / "CSV")
+    (found,) = read_truths(tmp_path / "CSV")
     assert (found.file, tuple(found.segments["visual"])) == ("clip.mp4", (FORGED,))
     assert json.loads((tmp_path / "JSON").read_text())["schema"] == 1
 

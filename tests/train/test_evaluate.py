@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from deeploc.annotations import ClipAnnotation
+from deeploc.annotations import ClipTruth
 from deeploc.calibration import Calibration
 from deeploc.metrics import resample
 from deeploc.scores import (
@@ -77,7 +77,7 @@ def sample(file, visual=None, audio=None, null=False, identity=None):
     }
     if null:
         families = {"visual": "null", "audio": "null"}
-    return Sample(ClipAnnotation(file, segments, identity=identity, families=families), None)
+    return Sample(ClipTruth(file, segments, identity=identity, families=families), None)
 
 
 def curve(stream, runs=(), height=0.9, kind="forgery", seed=0):
@@ -155,7 +155,7 @@ def test_null_forgeries_stand_beside_authentic_clips():
 
 
 def test_authentic_clips_coded_once_more_have_a_line_of_their_own():
-    again = ClipAnnotation(
+    again = ClipTruth(
         "h",
         {stream: Timeline() for stream in STREAMS},
         identity="dan",

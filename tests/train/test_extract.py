@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from deeploc.annotations import (
-    ClipAnnotation,
-    read_annotations,
+    ClipTruth,
     read_dataset,
+    read_truths,
 )
 from deeploc.errors import BadAnnotations
 from deeploc.media.writer import write_clip
@@ -97,7 +97,7 @@ def test_the_cache_holds_clips_and_their_truth(extracted):
 
 
 def test_the_caches_metadata_is_the_datasets_in_our_layout(extracted, dataset):
-    assert read_annotations(extracted / METADATA, "lavdf") == read_dataset(dataset).annotations
+    assert read_truths(extracted / METADATA, "lavdf") == read_dataset(dataset).clips
     first = json.loads((extracted / METADATA).read_text())[0]
     assert {"fake_periods", "modify_video", "modify_audio", "split", "n_fakes"} <= set(first)
 
@@ -142,16 +142,16 @@ def test_user_errors_are_sentences(tmp_path):
 
 
 def test_splits_that_are_named_are_kept():
-    clips = [ClipAnnotation("a", split="train"), ClipAnnotation("b", split="test")]
+    clips = [ClipTruth("a", split="train"), ClipTruth("b", split="test")]
     assert extract.with_splits(clips) == clips
 
 
 def test_unnamed_splits_keep_people_and_originals_together():
     clips = [
-        ClipAnnotation(f"{number}.mp4", identity=f"person {number // 4}" if number % 2 else None)
+        ClipTruth(f"{number}.mp4", identity=f"person {number // 4}" if number % 2 else None)
         for number in range(40)
     ]
-    clips += [ClipAnnotation(f"of {clip.file}", original=clip.file) for clip in clips]
+    clips += [ClipTruth(f"of {clip.file}", original=clip.file) for clip in clips]
     splits = {clip.file: clip.split for clip in extract.with_splits(clips)}
     assert set(splits.values()) == {"train", "dev", "test"}
     for clip in clips[:40]:
@@ -167,21 +167,21 @@ def test_unnamed_splits_keep_people_and_originals_together():
 
 def test_people_are_tied_over_any_number_of_steps():
     chain = [
-        ClipAnnotation("b.mp4", identity="ann", original="a.mp4"),
-        ClipAnnotation("a.mp4"),
-        ClipAnnotation("c.mp4", identity="ann"),
-        ClipAnnotation("d.mp4", original="c.mp4"),
+        ClipTruth("b.mp4", identity="ann", original="a.mp4"),
+        ClipTruth("a.mp4"),
+        ClipTruth("c.mp4", identity="ann"),
+        ClipTruth("d.mp4", original="c.mp4"),
     ]
-    others = [ClipAnnotation(f"{number}.mp4") for number in range(20)]
+    others = [ClipTruth(f"{number}.mp4") for number in range(20)]
     splits = {clip.file: clip.split for clip in extract.with_splits(chain + others)}
     assert len({splits[clip.file] for clip in chain}) == 1
 
 
 def test_splits_that_cannot_be_made_are_said():
-    half = [ClipAnnotation("a.mp4"), ClipAnnotation("b.mp4", split="test")]
+    half = [ClipTruth("a.mp4"), ClipTruth("b.mp4", split="test")]
     with pytest.raises(BadAnnotations, match=r"1 of 2 clips name no split, for example a\.mp4"):
         extract.with_splits(half)
-    alone = [ClipAnnotation(f"{number}.mp4", identity="one") for number in range(9)]
+    alone = [ClipTruth(f"{number}.mp4", identity="one") for number in range(9)]
     with pytest.raises(BadAnnotations, match=r"too few people .* \(1\)"):
         extract.with_splits(alone)
 

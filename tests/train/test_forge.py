@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from deeploc.annotations import read_annotations
+from deeploc.annotations import read_truths
 from deeploc.faces.detector import FaceDetector
 from deeploc.media.clip import open_clip
 from deeploc.media.writer import write_clip
@@ -201,7 +201,7 @@ def test_the_corpus_is_in_lavdf_layout(corpus):
         assert record["n_fakes"] == len(record["fake_periods"])
         covered = sum(end - start for start, end in record["fake_periods"])
         assert covered <= record["duration"] / 2
-    annotations = read_annotations(corpus / "metadata.json")
+    annotations = read_truths(corpus / "metadata.json")
     kinds = {(clip.modify_visual, clip.modify_audio) for clip in annotations}
     assert kinds == {(False, False), (True, False), (False, True), (True, True)}
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.io import wavfile
 
-from deeploc.annotations import read_annotations
+from deeploc.annotations import read_truths
 from deeploc.media.clip import open_clip
 from deeploc.media.writer import write_clip
 from train.forge import (
@@ -80,7 +80,7 @@ def corpus(manifest, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def clips(corpus):
-    truth = {row.file: row for row in read_annotations(corpus / "metadata.json")}
+    truth = {row.file: row for row in read_truths(corpus / "metadata.json")}
     rows = json.loads((corpus / "metadata.json").read_text())
     return {
         (row["identity"], row["family_visual"] or row["family_audio"]): (truth[row["file"]], row)

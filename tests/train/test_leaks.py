@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deeploc.annotations import ClipAnnotation
+from deeploc.annotations import ClipTruth
 from deeploc.media.writer import write_clip
 from deeploc.timeline import (
     Segment,
@@ -67,7 +67,7 @@ def invented(
             steps = {"audio loudness": series, "audio distance from edge": edge}
             samples.append(
                 leaks.Sample(
-                    ClipAnnotation(
+                    ClipTruth(
                         f"{person}-{int(forged)}",
                         {"visual": Timeline(), "audio": truth, "fused": truth},
                         original=f"{person}-0" if forged else None,

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from deeploc.annotations import ClipAnnotation
-from deeploc.annotations.clip import by_stream
+from deeploc.annotations import ClipTruth
+from deeploc.annotations.truth import with_fused
 from deeploc.evidence import Evidence
 from deeploc.models.rt_deeploc import VALUES
 from deeploc.timeline import (
@@ -25,7 +25,7 @@ LOUDER, FINER = NAMES.index("content, value"), NAMES.index("cross, fine")
 @pytest.fixture
 def found():
     rng = np.random.default_rng(0)
-    segments = by_stream({name: Timeline.of([Segment(1.0, 2.0)]) for name in ("visual", "audio")})
+    segments = with_fused({name: Timeline.of([Segment(1.0, 2.0)]) for name in ("visual", "audio")})
     samples, evidence = [], {}
     for number in range(4):
         visual = rng.normal(size=(STEPS, 36, VALUES)).astype(np.float32) + 10 * number
@@ -36,7 +36,7 @@ def found():
         visual[:5] = np.nan
         file = f"{number}.mp4"
         evidence[file] = Evidence(visual, audio, np.zeros((STEPS, 6), np.float32))
-        samples.append(Sample(ClipAnnotation(file, segments if number else by_stream({})), None))
+        samples.append(Sample(ClipTruth(file, segments if number else with_fused({})), None))
     return value_aucs(samples, evidence)
 
 

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from deeploc.annotations import (
-    ClipAnnotation,
-    read_annotations,
+    ClipTruth,
+    read_truths,
     write_csv,
 )
 from deeploc.errors import BadAnnotations
@@ -48,7 +48,7 @@ def avdf(**changes):
 def read(tmp_path, content, name="metadata.json"):
     path = tmp_path / name
     path.write_text(content if isinstance(content, str) else json.dumps(content))
-    return read_annotations(path)
+    return read_truths(path)
 
 
 def test_lavdf(tmp_path):
@@ -148,12 +148,12 @@ def test_csv_round_trip(tmp_path):
     clips = [
         *read(tmp_path, [avdf()]),
         *read(tmp_path, [lavdf()]),
-        ClipAnnotation("authentic.mp4"),
+        ClipTruth("authentic.mp4"),
         *read(tmp_path, "file,start_s,end_s,stream\nunknown stream.mp4,1,1.6,fused\n"),
         *read(tmp_path, "file,start_s,end_s,stream\nunknown time.mp4,,,audio\n"),
     ]
     write_csv(clips, tmp_path / "truth.csv")
-    again = read_annotations(tmp_path / "truth.csv")
+    again = read_truths(tmp_path / "truth.csv")
     assert [clip.file for clip in again] == [clip.file for clip in clips]
     for old, new in zip(clips, again, strict=True):
         assert new.segments == old.segments
@@ -166,8 +166,8 @@ def test_csv_round_trip(tmp_path):
 
 def test_odd_file_names_survive_the_csv(tmp_path):
     names = ['comma, quote" and ünïcode.mp4', "NA", "007"]
-    write_csv([ClipAnnotation(name) for name in names], tmp_path / "truth.csv")
-    assert [clip.file for clip in read_annotations(tmp_path / "truth.csv")] == names
+    write_csv([ClipTruth(name) for name in names], tmp_path / "truth.csv")
+    assert [clip.file for clip in read_truths(tmp_path / "truth.csv")] == names
 
 
 @pytest.mark.parametrize("span", [[1.6, 1.0], [-1, 1], [1, 1], [1], None, ["a", "b"], "12"])
@@ -223,7 +223,7 @@ def test_what_cannot_be_read_is_said(tmp_path, content, words):
 
 def test_missing_and_binary_files(tmp_path):
     with pytest.raises(BadAnnotations, match=r"nothing\.json can't be read"):
-        read_annotations(tmp_path / "nothing.json")
+        read_truths(tmp_path / "nothing.json")
     (tmp_path / "clip.mp4").write_bytes(b"\x00\xff\xfe\x80" * 50)
     with pytest.raises(BadAnnotations, match=r"clip\.mp4 can't be read as a text file"):
-        read_annotations(tmp_path / "clip.mp4")
+        read_truths(tmp_path / "clip.mp4")

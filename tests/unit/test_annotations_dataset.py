@@ -45,7 +45,7 @@ def lay(root, clips=(), **texts):
 
 
 def names(data):
-    return [clip.file for clip in data.annotations]
+    return [clip.file for clip in data.clips]
 
 
 @pytest.mark.parametrize("name", ["metadata_json", "metadata.min_json"])
@@ -54,7 +54,7 @@ def test_lavdf(tmp_path, name):
     data = read_dataset(tmp_path)
     assert (data.root, data.absent) == (tmp_path, [])
     assert names(data) == [row["file"] for row in LAVDF]
-    assert [clip.split for clip in data.annotations] == ["train"] * 2 + ["dev"] * 2 + ["test"] * 2
+    assert [clip.split for clip in data.clips] == ["train"] * 2 + ["dev"] * 2 + ["test"] * 2
     by_file = read_dataset(tmp_path / (name.replace("_", ".")))
     assert by_file == data
 
@@ -70,7 +70,7 @@ def test_avdeepfake1m_reads_both_splits_from_their_folders(tmp_path):
     lay(tmp_path, clips, train_metadata_json=train, val_metadata_json=[PLUS_PLUS])
     lay(tmp_path, train_metadata__id00012__21Uxsk56VDQ__00001__real_json=train[0])
     data = read_dataset(tmp_path)
-    real, fake, dev = data.annotations
+    real, fake, dev = data.clips
     assert names(data) == clips
     assert (fake.original, real.original) == (clips[0], "dev/mp4/id00012/00001.mp4")
     assert fake.modify_visual and fake.modify_audio
@@ -85,7 +85,7 @@ def test_forgerynet(tmp_path):
     lay(tmp_path, ["Validation/video/val_video_release/19/true.mp4"])
     data = read_dataset(tmp_path, "forgerynet")
     assert names(data) == [*clips[1:], "Validation/video/val_video_release/19/true.mp4"]
-    assert [clip.split for clip in data.annotations] == ["train", "train", "dev"]
+    assert [clip.split for clip in data.clips] == ["train", "train", "dev"]
     assert data.absent == ["train_video_release/8/forged.mp4"]
 
 
@@ -113,7 +113,7 @@ def test_a_plain_folder_with_our_csv(tmp_path):
     data = read_dataset(tmp_path)
     assert names(data) == ["a.mp4", "in/b.mp4"]
     assert data.absent == ["gone.mp4"]
-    assert data.annotations[0].segments["visual"] == Timeline((Segment(1.0, 1.6),))
+    assert data.clips[0].segments["visual"] == Timeline((Segment(1.0, 1.6),))
 
 
 def test_folders_called_authentic_and_forged_are_labels(tmp_path):
@@ -121,10 +121,10 @@ def test_folders_called_authentic_and_forged_are_labels(tmp_path):
     lay(tmp_path, clips, notes_txt="no metadata")
     data = read_dataset(tmp_path)
     assert names(data) == clips
-    assert [clip.forged for clip in data.annotations] == [True, False, True]
-    assert [clip.identity for clip in data.annotations] == ["ann", None, None]
-    assert [clip.split for clip in data.annotations] == [None, None, "train"]
-    assert not any(clip.segments["fused"] for clip in data.annotations)
+    assert [clip.forged for clip in data.clips] == [True, False, True]
+    assert [clip.identity for clip in data.clips] == ["ann", None, None]
+    assert [clip.split for clip in data.clips] == [None, None, "train"]
+    assert not any(clip.segments["fused"] for clip in data.clips)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from deeploc.annotations import (
-    ClipAnnotation,
-    read_annotations,
+    ClipTruth,
+    read_truths,
     write_lavdf,
 )
 from deeploc.errors import BadAnnotations
@@ -108,7 +108,7 @@ def write(tmp_path, content, name="metadata.json"):
 
 
 def read(tmp_path, content, name="metadata.json", format="auto"):
-    return read_annotations(write(tmp_path, content, name), format)
+    return read_truths(write(tmp_path, content, name), format)
 
 
 def test_plus_plus_names_models_and_person(tmp_path):
@@ -265,11 +265,11 @@ def test_every_format_survives_our_lavdf_layout(tmp_path):
         *read(tmp_path, ACTIVITYNET),
         *read(tmp_path, LIST, "Training/video_list.txt"),
         *read(tmp_path, csv, "truth.csv"),
-        ClipAnnotation("thirds.mp4", duration_s=10 / 3, identity="ünï", families={"fused": "x"}),
-        ClipAnnotation("cleared.mp4", labels={"fused": False, "visual": False}),
+        ClipTruth("thirds.mp4", duration_s=10 / 3, identity="ünï", families={"fused": "x"}),
+        ClipTruth("cleared.mp4", labels={"fused": False, "visual": False}),
     ]
     write_lavdf(clips, tmp_path / "again.json")
-    again = read_annotations(tmp_path / "again.json", "lavdf")
+    again = read_truths(tmp_path / "again.json", "lavdf")
     assert again == clips
     assert [set(clip.segments) for clip in again] == [set(STREAMS)] * len(clips)
 

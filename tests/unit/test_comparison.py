@@ -2,7 +2,7 @@
 
 import pytest
 
-from deeploc.annotations.clip import by_stream
+from deeploc.annotations.truth import with_fused
 from deeploc.comparison import compare
 from deeploc.report import Localization
 from deeploc.timeline import (
@@ -11,7 +11,7 @@ from deeploc.timeline import (
 )
 from tests.canned import canned_report
 
-TRUTH = by_stream(
+TRUTH = with_fused(
     {"visual": Timeline((Segment(0.8, 1.0),)), "audio": Timeline((Segment(1.5, 2.0),))}
 )
 
@@ -34,7 +34,7 @@ def test_the_fused_proposals_count_where_there_are_some():
 
 
 def test_an_authentic_clip_leaves_recall_undefined():
-    found = compare(canned_report(), by_stream({}))
+    found = compare(canned_report(), with_fused({}))
     assert found["counts"] == {"TP": 0, "LOC": 0, "DUP": 0, "FP": 1, "FN": 0}
     assert set(found["average_recall"].values()) == {None}
     assert found["frame_auc"] is None

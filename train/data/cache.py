@@ -20,8 +20,8 @@ import torch
 from torch.utils.data import Dataset
 
 from deeploc.annotations import (
-    ClipAnnotation,
-    read_annotations,
+    ClipTruth,
+    read_truths,
 )
 from deeploc.audio import MEL_PER_STEP
 from train.data.face_images import (
@@ -92,7 +92,7 @@ class ClipTensors:
 class Sample:
     """One clip of a cache: its labels and where its tensors lie."""
 
-    annotation: ClipAnnotation
+    annotation: ClipTruth
     path: Path
 
     @property
@@ -139,7 +139,7 @@ def load_cache(cache: Path, split: str) -> list[Sample]:
     """The clips of one split (train, dev, test) whose tensors are there, in a fixed order."""
     samples = [
         Sample(annotation, cached_path(cache, annotation.file))
-        for annotation in read_annotations(cache / METADATA)
+        for annotation in read_truths(cache / METADATA)
         if annotation.split == split
     ]
     present = [sample for sample in samples if sample.path.exists()]

@@ -27,11 +27,11 @@ from tqdm import tqdm
 
 from deeploc.annotations import (
     AUTO,
+    DATASET_FORMATS,
     FOLDER,
-    FORMATS,
-    ClipAnnotation,
-    read_annotations,
+    ClipTruth,
     read_dataset,
+    read_truths,
     write_lavdf,
 )
 from deeploc.audio import (
@@ -95,7 +95,7 @@ def extract_speech(path: Path) -> ClipTensors:
     return ClipTensors(nothing, *sound, ~everywhere, everywhere)
 
 
-def with_splits(annotations: list[ClipAnnotation]) -> list[ClipAnnotation]:
+def with_splits(annotations: list[ClipTruth]) -> list[ClipTruth]:
     """The annotations, each in a split.
 
     Where the dataset names none, its people are split 60, 20, 20 % into train, dev and test, always
@@ -121,7 +121,7 @@ def with_splits(annotations: list[ClipAnnotation]) -> list[ClipAnnotation]:
     return [replace(clip, split=splits[people[clip.file]]) for clip in annotations]
 
 
-def _people(annotations: list[ClipAnnotation]) -> dict[str, str]:
+def _people(annotations: list[ClipTruth]) -> dict[str, str]:
     """By file, one name for all clips that identities and originals tie to each other."""
     ties: dict[str, str] = {}
 
@@ -142,7 +142,7 @@ def _people(annotations: list[ClipAnnotation]) -> dict[str, str]:
     return {clip.file: names[end(f"clip {clip.file}")] for clip in annotations}
 
 
-def _work(clip: ClipAnnotation, root: Path, cache: Path, size: int) -> str | None:
+def _work(clip: ClipTruth, root: Path, cache: Path, size: int) -> str | None:
     """Extracts one clip; says what was wrong with it."""
     target = cached_path(cache, clip.file)
     if target.exists():
@@ -171,16 +171,16 @@ def _detector() -> FaceDetector:
     return FaceDetector()
 
 
-def _prepare(args: argparse.Namespace) -> tuple[Path, list[ClipAnnotation]]:
+def _prepare(args: argparse.Namespace) -> tuple[Path, list[ClipTruth]]:
     """Reads the dataset and leaves its truth in the cache; the clips' folder and the clips.
 
     Raises `BadAnnotations`, also where the cache holds another dataset.
     """
     data = read_dataset(args.data, args.format, args.clips)
-    annotations = with_splits(data.annotations)
+    annotations = with_splits(data.clips)
     known = args.cache / METADATA
     if known.exists():
-        strangers = {clip.file for clip in read_annotations(known)}
+        strangers = {clip.file for clip in read_truths(known)}
         strangers -= {clip.file for clip in annotations}
         if strangers:
             raise BadAnnotations(
@@ -191,7 +191,7 @@ def _prepare(args: argparse.Namespace) -> tuple[Path, list[ClipAnnotation]]:
     write_lavdf(annotations, known)
     if data.absent:
         print(f"Not there: {len(data.absent)} of the listed clips, such as {data.absent[0]}.")
-    if data.annotations[0].split is None:
+    if data.clips[0].split is None:
         print("The dataset names no splits: its people are split 60, 20, 20 %.")
         if not any(clip.identity for clip in annotations):
             print("It names no identities either: the same person may be in two splits.")
@@ -207,7 +207,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("cache", type=Path, help="folder for the tensors")
     parser.add_argument(
         "--format",
-        choices=(AUTO, *FORMATS, FOLDER),
+        choices=(AUTO, *DATASET_FORMATS, FOLDER),
         default=AUTO,
         help="the metadata's format (default: told by its content)",
     )

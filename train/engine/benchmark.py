@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 import torch
 from torch.utils.data import DataLoader
 
-from deeploc.annotations import ClipAnnotation
+from deeploc.annotations import ClipTruth
 from deeploc.faces.detector import FaceDetector
 from deeploc.media.clip import VIDEO_RATE_HZ
 from deeploc.models.mae import MAEConfig
@@ -126,7 +126,7 @@ def fill(folder: Path, seconds: float) -> tuple[float, list[Sample]]:
     for number, clip in zip(range(COPIES), cycle(found.values()), strict=False):
         file = f"{number:02}.mp4"
         clip.save(cached_path(folder, file))
-        samples.append(Sample(ClipAnnotation(file), cached_path(folder, file)))
+        samples.append(Sample(ClipTruth(file), cached_path(folder, file)))
     return speed, samples
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deeploc.annotations import read_annotations
+from deeploc.annotations import read_truths
 from deeploc.calibration import Calibration
 from deeploc.metrics import (
     Measure,
@@ -39,7 +39,7 @@ SCORE_BINS = 5
 
 def seen_families(metadata: Path) -> dict[Stream, set[str]]:
     """The families that forged clips of the train split were made by, by stream."""
-    training = [item for item in read_annotations(metadata) if item.split == "train"]
+    training = [item for item in read_truths(metadata) if item.split == "train"]
     return {
         stream: {
             item.families[stream]

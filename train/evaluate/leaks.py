@@ -26,8 +26,8 @@ from scipy.special import expit
 from tqdm import tqdm
 
 from deeploc.annotations import (
-    ClipAnnotation,
-    read_annotations,
+    ClipTruth,
+    read_truths,
 )
 from deeploc.errors import DeepLocError
 from deeploc.media.clip import VIDEO_RATE_HZ
@@ -61,7 +61,7 @@ CODEC = re.compile("packet|key frame|P-frame")
 class Sample:
     """A clip of the corpus and its nuisances."""
 
-    truth: ClipAnnotation
+    truth: ClipTruth
     nuisances: Nuisances
 
     @property
@@ -335,9 +335,7 @@ def measure_corpus(
     corpus: Path, cache: Path, splits: list[str] | None, workers: int
 ) -> list[Sample]:
     """Every readable clip of the splits with its nuisances, from the cache where they are there."""
-    clips = [
-        clip for clip in read_annotations(corpus / METADATA) if not splits or clip.split in splits
-    ]
+    clips = [clip for clip in read_truths(corpus / METADATA) if not splits or clip.split in splits]
     work = partial(_measured, corpus=corpus, cache=cache)
     files = [clip.file for clip in clips]
     with ExitStack() as stack:

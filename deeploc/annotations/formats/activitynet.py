@@ -20,17 +20,17 @@ import re
 from pathlib import Path
 from typing import Any
 
-from deeploc.annotations.clip import (
-    ClipAnnotation,
-    by_stream,
-    to_seconds,
-    to_segment,
-    to_split,
-    told_apart,
-)
 from deeploc.annotations.label import (
     AUTHENTIC,
     WORDS,
+)
+from deeploc.annotations.truth import (
+    ClipTruth,
+    segments_with_stream,
+    to_seconds,
+    to_segment,
+    to_split,
+    with_fused,
 )
 from deeploc.scores import Stream
 from deeploc.timeline import (
@@ -42,7 +42,7 @@ SUBSETS = {"train": "training", "dev": "validation", "test": "testing"}
 FORGED = {"fake", "forged", "forgery", "modified", "manipulated", "tampered"}
 
 
-def activitynet_clip(key: str, row: Any, unnamed: Stream = "fused") -> ClipAnnotation:
+def activitynet_clip(key: str, row: Any, unnamed: Stream = "fused") -> ClipTruth:
     """The clip of one value. `unnamed`: the stream of a label that names none."""
     if not isinstance(row, dict) or not isinstance(row.get("annotations"), list):
         raise ValueError("expected an object with a list 'annotations'")
@@ -53,9 +53,9 @@ def activitynet_clip(key: str, row: Any, unnamed: Stream = "fused") -> ClipAnnot
         segment = to_segment(entry["segment"])
         for stream in _streams(str(entry.get("label", "")), unnamed):
             found[stream].append(segment)
-    return ClipAnnotation(
+    return ClipTruth(
         str(row.get("file") or key),
-        by_stream({stream: Timeline.of(segments) for stream, segments in found.items()}),
+        with_fused({stream: Timeline.of(segments) for stream, segments in found.items()}),
         to_split(row.get("subset")),
         to_seconds(row.get("duration", row.get("duration_second"))),
     )
@@ -70,11 +70,11 @@ def _streams(label: str, unnamed: Stream) -> list[Stream]:
     return [stream for stream, own in WORDS.items() if words & own] or [unnamed]
 
 
-def write_activitynet(clip: ClipAnnotation, path: Path) -> None:
+def write_activitynet(clip: ClipTruth, path: Path) -> None:
     """Writes one clip in the layout of ActivityNet 1.3, its id the file's name without suffix."""
     spans = [
         {"segment": [part.start, part.end], "label": stream}
-        for stream, part in told_apart(clip.segments)
+        for stream, part in segments_with_stream(clip.segments)
     ]
     entry = {"file": clip.file, "duration": clip.duration_s, "annotations": spans}
     if clip.split:

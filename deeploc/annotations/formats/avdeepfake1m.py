@@ -19,14 +19,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-from deeploc.annotations.clip import (
+from deeploc.annotations.truth import (
     DATASET_RATE_HZ,
-    ClipAnnotation,
-    by_stream,
-    file_of,
+    ClipTruth,
+    row_file,
     to_seconds,
     to_split,
     to_timeline,
+    with_fused,
 )
 from deeploc.media.clip import AUDIO_RATE_HZ
 from deeploc.scores import Stream
@@ -42,16 +42,16 @@ MODELS: dict[Stream, str] = {"visual": "video_model", "audio": "audio_model"}
 PERSON = re.compile(r"(?:^|/)(id\d{4,6}|lrs3/[^/]+|silent_videos/subject_\d+)(?=[/_])")
 
 
-def avdeepfake1m_clip(row: Any) -> ClipAnnotation:
-    file = file_of(row)
+def avdeepfake1m_clip(row: Any) -> ClipTruth:
+    file = row_file(row)
     kind = str(row["modify_type"]).replace("-", "_")
     if kind not in MODIFY_TYPES:
         raise ValueError(f"unknown modify_type '{row['modify_type']}'")
     forged = MODIFY_TYPES[kind]
     person = PERSON.search(file)
-    return ClipAnnotation(
+    return ClipTruth(
         file,
-        by_stream(_segments(row, forged)),
+        with_fused(_segments(row, forged)),
         to_split(row.get("split")),
         to_seconds(row.get("duration"), row.get("video_frames")),
         row.get("original"),
@@ -69,7 +69,7 @@ def _segments(row: dict, forged: tuple[Stream, ...]) -> dict[Stream, Timeline]:
     return dict.fromkeys(forged, to_timeline(row.get("fake_segments")))
 
 
-def write_avdeepfake1m(clip: ClipAnnotation, path: Path) -> None:
+def write_avdeepfake1m(clip: ClipTruth, path: Path) -> None:
     """Writes the metadata of one clip, a list of one row. Where no stream is named, both
     count as forged."""
     named = any(clip.segments[stream] for stream in MODELS)

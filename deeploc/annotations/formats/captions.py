@@ -14,9 +14,9 @@ from deeploc.annotations.annotation import (
     Media,
 )
 from deeploc.annotations.label import (
-    from_label,
-    one_line,
-    to_label,
+    escape_lines,
+    format_label,
+    parse_label,
 )
 from deeploc.scores import Stream
 
@@ -24,7 +24,7 @@ from deeploc.scores import Stream
 def write_audacity(annotation: Annotation, path: Path) -> None:
     """A label track: start TAB end TAB text, seconds."""
     lines = [
-        f"{one.start_s:.6f}\t{one.end_s:.6f}\t{to_label(one)}\n" for one in annotation.intervals
+        f"{one.start_s:.6f}\t{one.end_s:.6f}\t{format_label(one)}\n" for one in annotation.intervals
     ]
     path.write_text("".join(lines), encoding="utf-8", newline="\n")
 
@@ -52,12 +52,12 @@ def write_webvtt(annotation: Annotation, path: Path) -> None:
         webvtt.Caption(
             str(Timestamp.from_seconds(one.start_s)),
             str(Timestamp.from_seconds(one.end_s)),
-            html.escape(to_label(one), quote=False),
+            html.escape(format_label(one), quote=False),
             identifier=str(number),
         )
         for number, one in enumerate(annotation.intervals, start=1)
     ]
-    told = (f"{key}: {one_line(value)}" for key, value in annotation.provenance.items())
+    told = (f"{key}: {escape_lines(value)}" for key, value in annotation.provenance.items())
     comment = "\n".join(told).replace("-->", "->")
     webvtt.WebVTT(captions=captions, header_comments=[comment]).save(str(path))
 
@@ -80,5 +80,5 @@ def labelled(
     media: Media, start_s: float, end_s: float, text: str, stream: Stream | None = None
 ) -> list[Interval]:
     """The interval, or none where its label says authentic. Raises `ValueError`."""
-    said = from_label(text, stream)
+    said = parse_label(text, stream)
     return [] if said is None else [media.interval(start_s, end_s, **said)]

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import av
 
-from deeploc.annotations.clip import (
-    ClipAnnotation,
-    by_stream,
+from deeploc.annotations.truth import (
+    ClipTruth,
     to_split,
+    with_fused,
 )
 from deeploc.scores import Stream
 from deeploc.timeline import (
@@ -34,7 +34,7 @@ FLAGS = {"0": False, "real": False, "1": True, "fake": True}
 FOLDERS = ("video", ".")
 
 
-def forgerynet_line(line: str, path: Path, clips: Path | None = None) -> ClipAnnotation:
+def forgerynet_line(line: str, path: Path, clips: Path | None = None) -> ClipTruth:
     """The clip of one line of the list at `path`, its media in `clips` or beside the list."""
     cells = line.split()
     if not is_line(line):
@@ -51,9 +51,9 @@ def forgerynet_line(line: str, path: Path, clips: Path | None = None) -> ClipAnn
     rate_hz = _frame_rate(clips or path.parent, name) if spans else None
     segments = Timeline.of(_seconds(spans, rate_hz) if rate_hz else ())
     labels: dict[Stream, bool] = {"visual": forged, "audio": False}
-    return ClipAnnotation(
+    return ClipTruth(
         name,
-        by_stream({"visual": segments}),
+        with_fused({"visual": segments}),
         _split(path),
         families={"visual": f"method {method}"} if forged else {},
         labels=labels,

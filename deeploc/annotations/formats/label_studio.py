@@ -18,8 +18,8 @@ from deeploc.annotations.annotation import (
 )
 from deeploc.annotations.formats.captions import labelled
 from deeploc.annotations.label import (
-    named_stream,
-    to_label,
+    format_label,
+    stream_in_text,
 )
 
 KIND = "timelinelabels"
@@ -47,7 +47,7 @@ def _region(number: int, one: Interval) -> dict[str, Any]:
             ],
             KIND: [one.stream],
         },
-        "meta": {"text": [to_label(one, stream=False)]},
+        "meta": {"text": [format_label(one, stream=False)]},
     }
 
 
@@ -88,7 +88,7 @@ def _intervals(region: dict, fps: float, media: Media) -> Iterator[Interval]:
         return
     same = abs(fps - media.fps) < SAME_HZ
     text = " ".join(region.get("meta", {}).get("text", ()))
-    stream = named_stream(" ".join(region["value"][KIND])) or "fused"
+    stream = stream_in_text(" ".join(region["value"][KIND])) or "fused"
     for span in region["value"]["ranges"]:
         first, after = int(span["start"]) - 1, int(span["end"])
         if not 0 <= first < after:

@@ -18,15 +18,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from deeploc.annotations.clip import (
+from deeploc.annotations.truth import (
     DATASET_RATE_HZ,
-    ClipAnnotation,
-    by_stream,
-    file_of,
+    ClipTruth,
+    row_file,
     to_identity,
     to_seconds,
     to_split,
     to_timeline,
+    with_fused,
 )
 from deeploc.scores import (
     STREAMS,
@@ -37,9 +37,9 @@ from deeploc.timeline import Timeline
 OWN: tuple[Stream, Stream] = ("visual", "audio")
 
 
-def lavdf_clip(row: Any) -> ClipAnnotation:
+def lavdf_clip(row: Any) -> ClipTruth:
     """The clip of one object. Raises `ValueError` where it contradicts itself."""
-    file = file_of(row)
+    file = row_file(row)
     labels = _labels(row)
     shared = to_timeline(row.get("fake_periods"))
     segments: dict[Stream, Timeline] = {
@@ -54,9 +54,9 @@ def lavdf_clip(row: Any) -> ClipAnnotation:
         if segments[stream] and labels.get(stream) is False:
             raise ValueError(f"it has {stream}_periods, but the label of that stream is false")
     families = {stream: row.get(f"family_{stream}") for stream in STREAMS}
-    return ClipAnnotation(
+    return ClipTruth(
         file,
-        by_stream({**segments, "fused": shared}),
+        with_fused({**segments, "fused": shared}),
         to_split(row.get("split")),
         to_seconds(row.get("duration"), row.get("video_frames")),
         row.get("original"),
@@ -66,7 +66,7 @@ def lavdf_clip(row: Any) -> ClipAnnotation:
     )
 
 
-def write_lavdf(annotations: Iterable[ClipAnnotation], path: str | Path) -> None:
+def write_lavdf(annotations: Iterable[ClipTruth], path: str | Path) -> None:
     """Writes our layout of LAV-DF metadata, one clip a line, whole or not at all.
 
     Reading the file back gives the same annotations.
@@ -82,7 +82,7 @@ def write_lavdf(annotations: Iterable[ClipAnnotation], path: str | Path) -> None
     os.replace(partial, path)
 
 
-def _row(clip: ClipAnnotation) -> dict[str, Any]:
+def _row(clip: ClipTruth) -> dict[str, Any]:
     spans = {
         stream: [[segment.start, segment.end] for segment in timeline]
         for stream, timeline in clip.segments.items()

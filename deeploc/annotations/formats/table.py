@@ -18,22 +18,22 @@ from deeploc.annotations.annotation import (
     Annotation,
     Interval,
     Media,
-    said_of,
+    interval_details,
 )
-from deeploc.annotations.clip import (
-    ClipAnnotation,
-    by_stream,
+from deeploc.annotations.conversion import (
+    select_clip,
+    truth_to_intervals,
+)
+from deeploc.annotations.label import (
+    escape_lines,
+    unescape_lines,
+)
+from deeploc.annotations.truth import (
+    ClipTruth,
     to_identity,
     to_segment,
     to_split,
-)
-from deeploc.annotations.label import (
-    many_lines,
-    one_line,
-)
-from deeploc.annotations.truth import (
-    from_truth,
-    needed_row,
+    with_fused,
 )
 from deeploc.errors import BadAnnotations
 from deeploc.scores import (
@@ -51,7 +51,7 @@ SAID_COLUMNS = ["start_frame", "end_frame", "status", "origin", "score", "confid
 Entry = tuple[Stream | None, Segment | None]
 
 
-def read_csv(path: Path) -> list[ClipAnnotation]:
+def read_csv(path: Path) -> list[ClipTruth]:
     """Raises `BadAnnotations`, naming the row."""
     table = _table(path)
     entries: dict[str, list[Entry]] = {}
@@ -72,9 +72,9 @@ def read_csv(path: Path) -> list[ClipAnnotation]:
 
 def read_intervals(path: Path, media: Media) -> list[Interval]:
     """What the rows of one clip say, rejected segments too. Raises `BadAnnotations`."""
-    clip = needed_row(path, read_csv(path), media.name)
+    clip = select_clip(path, read_csv(path), media.name)
     try:
-        from_truth(clip, media)
+        truth_to_intervals(clip, media)
         return [_interval(row, media) for row in _rows_of(path, clip.file)]
     except ValueError as error:
         raise BadAnnotations(f"{path.name}: {error}.") from error
@@ -83,7 +83,7 @@ def read_intervals(path: Path, media: Media) -> list[Interval]:
 def write_intervals(annotation: Annotation, path: Path) -> None:
     """Writes our CSV with everything that was said."""
     rows = [
-        {**asdict(one), "file": annotation.media.name, "note": one_line(one.note)}
+        {**asdict(one), "file": annotation.media.name, "note": escape_lines(one.note)}
         for one in annotation.intervals
     ]
     table = pd.DataFrame(rows or [{"file": annotation.media.name}])
@@ -116,12 +116,12 @@ def _rows_of(path: Path, file: str) -> list[dict[str, str]]:
 
 def _interval(row: dict[str, str], media: Media) -> Interval:
     numbers = {key: float(row[key]) if row.get(key) else None for key in ("score", "confidence")}
-    said = said_of({**row, **numbers, "note": many_lines(row.get("note", ""))})
+    said = interval_details({**row, **numbers, "note": unescape_lines(row.get("note", ""))})
     segment = to_segment([row["start_s"], row["end_s"]])
     return media.interval(segment.start, segment.end, stream=row["stream"], **said)
 
 
-def write_csv(annotations: Iterable[ClipAnnotation], path: str | Path) -> None:
+def write_csv(annotations: Iterable[ClipTruth], path: str | Path) -> None:
     """Writes our CSV. Split, identity, families and the like are not part of it."""
     rows = [row for annotation in annotations for row in _rows(annotation)]
     pd.DataFrame(rows, columns=CSV_COLUMNS).to_csv(path, index=False)
@@ -145,7 +145,7 @@ def _entry(start: str, end: str, stream: str) -> Entry:
 
 def _clip(
     path: Path, file: str, entries: list[Entry], split: str | None, identity: str | None
-) -> ClipAnnotation:
+) -> ClipTruth:
     if len(entries) > 1 and (None, None) in entries:
         raise BadAnnotations(
             f"{path.name} calls {file} authentic in one row and forged in another."
@@ -154,16 +154,16 @@ def _clip(
         stream: Timeline.of(found for own, found in entries if own == stream and found)
         for stream in STREAMS
     }
-    return ClipAnnotation(
+    return ClipTruth(
         file,
-        by_stream(segments),
+        with_fused(segments),
         split,
         identity=identity,
         labels={stream: True for stream, found in entries if stream and not found},
     )
 
 
-def _rows(annotation: ClipAnnotation) -> list[tuple]:
+def _rows(annotation: ClipTruth) -> list[tuple]:
     """`fused` is written only where it says more than the other two."""
     visual, audio, fused = (annotation.segments[stream] for stream in STREAMS)
     implied = fused == Timeline.of([*visual, *audio])

@@ -20,9 +20,9 @@ from deeploc.annotations.annotation import (
 )
 from deeploc.annotations.formats.captions import labelled
 from deeploc.annotations.label import (
-    named_stream,
-    one_line,
-    to_label,
+    escape_lines,
+    format_label,
+    stream_in_text,
 )
 from deeploc.scores import STREAMS
 
@@ -31,17 +31,17 @@ DEFAULT_TIER = "default"  # pympi makes it
 
 def write_elan(annotation: Annotation, path: Path) -> None:
     """Times are whole milliseconds."""
-    eaf = Eaf(author=one_line(annotation.author) or "DeepLoc")
+    eaf = Eaf(author=escape_lines(annotation.author) or "DeepLoc")
     name = annotation.media.name
     kind = mimetypes.guess_type(name)[0] or "video/mp4"
     eaf.add_linked_file(f"file:///{quote(name)}", f"./{quote(name)}", kind)
     for key, value in annotation.provenance.items():
-        eaf.add_property(f"deeploc {key}", one_line(value))
+        eaf.add_property(f"deeploc {key}", escape_lines(value))
     for tier, intervals in to_tiers(annotation.intervals).items():
         eaf.add_tier(tier)
         for one in intervals:
             start, end = round(one.start_s * 1000), round(one.end_s * 1000)
-            eaf.add_annotation(tier, start, max(end, start + 1), to_label(one, stream=False))
+            eaf.add_annotation(tier, start, max(end, start + 1), format_label(one, stream=False))
     eaf.remove_tier(DEFAULT_TIER)
     eaf.to_file(str(path))
 
@@ -60,7 +60,7 @@ def read_elan(path: Path, media: Media) -> list[Interval]:
             eaf.timeslots[start] / 1000,
             eaf.timeslots[end] / 1000,
             text,
-            named_stream(tier),
+            stream_in_text(tier),
         )
     ]
 
@@ -69,7 +69,7 @@ def write_praat(annotation: Annotation, path: Path) -> None:
     duration_s = max([annotation.media.duration_s, *(one.end_s for one in annotation.intervals)])
     grid = textgrid.Textgrid(0, duration_s)
     for tier, intervals in to_tiers(annotation.intervals).items():
-        entries = [(one.start_s, one.end_s, to_label(one, stream=False)) for one in intervals]
+        entries = [(one.start_s, one.end_s, format_label(one, stream=False)) for one in intervals]
         grid.addTier(textgrid.IntervalTier(tier, entries, 0, duration_s))
     grid.save(str(path), "short_textgrid", includeBlankSpaces=True, minimumIntervalLength=None)
 
@@ -84,7 +84,7 @@ def read_praat(path: Path, media: Media) -> list[Interval]:
         for tier in grid.tiers
         if isinstance(tier, textgrid.IntervalTier)
         for start, end, text in tier.entries
-        for interval in labelled(media, start, end, text, named_stream(tier.name))
+        for interval in labelled(media, start, end, text, stream_in_text(tier.name))
     ]
 
 

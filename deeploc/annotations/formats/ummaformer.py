@@ -11,20 +11,20 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from deeploc.annotations.clip import (
-    ClipAnnotation,
-    by_stream,
+from deeploc.annotations.formats.lavdf import lavdf_clip
+from deeploc.annotations.truth import (
+    ClipTruth,
     to_seconds,
     to_split,
     to_timeline,
+    with_fused,
 )
-from deeploc.annotations.formats.lavdf import lavdf_clip
 from deeploc.scores import Stream
 
 SOUND_SUFFIXES = {".wav", ".flac", ".mp3", ".m4a", ".ogg"}
 
 
-def ummaformer_clip(key: str, row: Any) -> ClipAnnotation:
+def ummaformer_clip(key: str, row: Any) -> ClipTruth:
     if not isinstance(row, dict):
         raise ValueError("expected an object")
     row = {"file": key, **row}
@@ -34,9 +34,9 @@ def ummaformer_clip(key: str, row: Any) -> ClipAnnotation:
     stream: Stream = "audio" if spoken or "feature_frames" in row else "visual"
     if "fake_periods" not in row:
         raise ValueError("expected the key 'fake_periods'")
-    return ClipAnnotation(
+    return ClipTruth(
         str(row["file"]),
-        by_stream({stream: to_timeline(row["fake_periods"])}),
+        with_fused({stream: to_timeline(row["fake_periods"])}),
         to_split(row.get("split")),
         _duration(row),
     )

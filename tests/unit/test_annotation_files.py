@@ -18,7 +18,7 @@ from app.annotation_files import (
     export_annotation,
     import_annotation,
 )
-from deeploc.annotations import read_annotations
+from deeploc.annotations import read_truths
 
 KEYS = [key for key, _ in EXPORTS]
 TRUTHS = ("lavdf", "avdeepfake1m", "activitynet")  # know when and which stream, nothing else
@@ -136,7 +136,7 @@ def test_what_was_rejected_is_no_truth_and_stays_rejected_elsewhere(key, tmp_pat
         ["added"] if key in TRUTHS else ["rejected", "added"]
     )
     if key in (*TRUTHS, "csv"):
-        (clip,) = read_annotations(there(content, key, tmp_path))
+        (clip,) = read_truths(there(content, key, tmp_path))
         assert [(part.start, part.end) for part in clip.segments["visual"]] == [(8.0, 10.0)]
 
 
