@@ -11,6 +11,8 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 TESTED := $(VENV)/.ready-test
 LINTED := $(VENV)/.ready-lint
+# What tests need beside requirements.txt: the extra `test` of pyproject.toml lists the same files.
+FOR_TESTS := $(foreach extra,train mcp push scan test,requirements-$(extra).txt)
 # A worker on every core, each with one thread: they share the cores between them.
 PYTEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --dist loadfile
 
@@ -66,8 +68,8 @@ $(READY): requirements.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-$(TESTED): $(READY) requirements-train.txt requirements-test.txt
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+$(TESTED): $(READY) $(FOR_TESTS)
+	$(RUN) -m pip install --quiet --disable-pip-version-check $(FOR_TESTS:%=-r %)
 	touch $@
 
 $(LINTED): $(TESTED) requirements-lint.txt

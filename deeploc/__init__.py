@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Timeline,
     )
 
+__version__ = "0.2.0"
 __all__ = [
     "Cancelled",
     "DeepLocError",

@@ -32,7 +32,10 @@ from deeploc.models.rt_deeploc import (
 )
 from deeploc.report import ModelInfo
 
-EMBEDDED = Path(__file__).parents[1] / "assets" / "checkpoint"
+PACKAGE = Path(__file__).parent
+# in a wheel the assets lie inside of the package, in a clone beside it
+ASSETS = next(root / "assets" for root in (PACKAGE, PACKAGE.parent) if (root / "assets").is_dir())
+EMBEDDED = ASSETS / "checkpoint"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 LARGEST_B = 1_000_000_000
 

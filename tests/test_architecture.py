@@ -33,7 +33,7 @@ FORBIDDEN = {
 STANDARD_LIBRARY_ONLY = ("deeploc/timeline.py", "deeploc/errors.py", "deeploc/calibration.py")
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "tools"}
 LATE_IMPORTS = {  # for a quick --help
-    "deeploc/cli/analyse.py": ("deeploc.localizer", "deeploc.cli.scan"),
+    "deeploc/cli/analyse.py": ("deeploc.localizer", "deeploc.cli"),
 }
 
 

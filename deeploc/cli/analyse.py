@@ -1,5 +1,6 @@
-"""The command line: `python -m deeploc CLIP [FOLDER|CSV|ADDRESS ...]` prints and writes what was
-found; `python -m deeploc scan` is `deeploc.cli.scan`.
+"""The command line: `deeploc CLIP [FOLDER|CSV|ADDRESS ...]` prints and writes what was found;
+`deeploc scan` is `deeploc.cli.scan`, `deeploc benchmark` is `deeploc.cli.benchmark`.
+`python -m deeploc` is the same.
 
 Exit status: 0 when every clip was analysed, 1 when one was not, 130 after Ctrl-C. Nothing here
 knows how a clip is analysed.
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from deeploc import __version__
 from deeploc.cli.sources import (
     clips_of,
     fetched,
@@ -54,6 +56,10 @@ def main(
         from deeploc.cli.scan import main as scan
 
         return scan(arguments[1:])
+    if arguments[:1] == ["benchmark"]:
+        from deeploc.cli.benchmark import main as benchmark
+
+        return benchmark(arguments[1:])
     parser = _parser()
     options = parser.parse_args(arguments)
     several = len(options.clips) > 1 or not is_one(options.clips[0])
@@ -74,11 +80,13 @@ def main(
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m deeploc",
+        prog="deeploc",
         description="Finds when a talking-face video was forged, in picture or in sound.",
-        epilog="python -m deeploc scan --help: for archives, resumable, on many machines.",
+        epilog="deeploc scan --help: for archives, resumable, on many machines. "
+        "deeploc benchmark --help: what an analysis costs on this machine.",
     )
     add = parser.add_argument
+    add("--version", action="version", version=f"deeploc {__version__}")
     add(
         "clips",
         metavar="CLIP",
@@ -249,7 +257,3 @@ def _profile(costs: list[Cost]) -> Iterator[str]:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         unit = 1 if sys.platform == "darwin" else 1024  # Linux counts in KiB
         yield f"peak memory     {peak * unit / 2**30:12.2f} GiB"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

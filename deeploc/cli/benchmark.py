@@ -1,4 +1,4 @@
-"""`python -m deeploc.cli.benchmark`: what an analysis costs on this machine, by length and size.
+"""`deeploc benchmark`: what an analysis costs on this machine, by length and size.
 
 The embedded example is scaled and repeated, and analysed in a process of its own each time.
 Decoding every picture, without looking at it, is measured in the same process: the ratio of both
@@ -24,11 +24,12 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
+from deeploc.checkpoints import ASSETS
 from deeploc.localizer import load_localizer
 from deeploc.media.clip import open_clip
 from deeploc.media.writer import write_clip
 
-EXAMPLE = Path(__file__).parents[2] / "assets" / "examples" / "picture.mp4"
+EXAMPLE = ASSETS / "examples" / "picture.mp4"
 LENGTHS_S = (10, 60, 600)
 HEIGHTS = (360, 720, 1080)
 PIECE_S = 8
@@ -108,7 +109,8 @@ def rows(lengths: list[float], heights: list[int], device: str, folder: Path) ->
         command = [
             sys.executable,
             "-m",
-            "deeploc.cli.benchmark",
+            "deeploc",
+            "benchmark",
             "--clip",
             str(path),
             "--device",
@@ -119,8 +121,9 @@ def rows(lengths: list[float], heights: list[int], device: str, folder: Path) ->
         yield row(f"{height}p, {length:g} s", json.loads(told))
 
 
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m deeploc.cli.benchmark", description=__doc__)
+def main(arguments: list[str]) -> int:
+    """Prints the table, line by line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="deeploc benchmark", description=__doc__)
     add = parser.add_argument
     add("--lengths", type=float, nargs="+", metavar="S", default=LENGTHS_S, help="of the clips")
     add("--heights", type=int, nargs="+", metavar="PX", default=HEIGHTS, help="of their pictures")
@@ -129,12 +132,9 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.clip:
         print(json.dumps(measure_clip(options.clip, options.device)))
-        return
+        return 0
     print(HEADER)
     with TemporaryDirectory() as folder:
         for line in rows(options.lengths, options.heights, options.device, Path(folder)):
             print(line, flush=True)
-
-
-if __name__ == "__main__":
-    main()
+    return 0

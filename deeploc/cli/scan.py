@@ -226,7 +226,7 @@ def _check(results: Results, sha256: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m deeploc scan",
+        prog="deeploc scan",
         description="Analyses an archive with Ray, one row a clip in Parquet files. Resumable.",
         epilog="RAY_ADDRESS names a running cluster; without it, this machine is used.",
     )
@@ -251,7 +251,11 @@ def main(arguments: list[str]) -> int:
     if options.workers is not None and options.workers < 1:
         parser.error("--workers must be at least 1")
     if ray is None:
-        print("deeploc: scan needs Ray: pip install -r requirements-scan.txt", file=sys.stderr)
+        print(
+            "deeploc: scan needs Ray. In a clone: pip install -r requirements-scan.txt, or "
+            "pip install '.[scan]'",
+            file=sys.stderr,
+        )
         return 1
     try:
         clips = clips_of(options.places)
