@@ -29,7 +29,7 @@ def choose(page, name, content, kind="video/mp4"):
 
 def test_a_look_at_the_clip_before_anything_is_sent(page, clip):
     sent = []
-    page.on("request", sent.append)
+    page.on("request", lambda request: sent.append(request))
     choose(page, "clip.mp4", clip.read_bytes())
     panel = page.get_by_role("region", name="Chosen clip")
     expect(panel).to_contain_text("4.0 s · 320")
