@@ -35,12 +35,12 @@ from deeploc.models.fdn import (
 from deeploc.models.rt_deeploc import RTDeepLoc
 from train.calibrate import calibrate
 from train.data.cache import (
-    Sample,
+    CachedClip,
     load_cache,
 )
 from train.data.evidence_store import (
-    Measured,
-    measure_samples,
+    EvidenceStore,
+    measure_clips,
     set_statistics,
 )
 from train.engine.checkpointing import (
@@ -311,10 +311,10 @@ def discovered(args: argparse.Namespace, ranks: Ranks) -> None:
     model, info = load_checkpoint(base)
     splits = {name: load_cache(args.cache, name) for name in ("train", "dev")}
     raw = {
-        name: measure_samples(base, samples, args.run / "evidence", args.workers, ranks)
+        name: measure_clips(base, samples, args.run / "evidence", args.workers, ranks)
         for name, samples in splits.items()
     }
-    set_statistics(model, raw["train"].untouched(splits["train"]), ranks)
+    set_statistics(model, raw["train"].pristine(splits["train"]), ranks)
     ready = {name: measured.standardised(model) for name, measured in raw.items()}
     clips, held_out = (clip_set(splits[name], ready[name], args) for name in ("train", "dev"))
     origin = hashlib.sha256(info.sha256.encode())
@@ -324,7 +324,7 @@ def discovered(args: argparse.Namespace, ranks: Ranks) -> None:
     log = learn(model, clips, held_out, args, home)
     if ranks.first:
         model = model.half().float()  # calibrate what is saved
-        scale = calibrate(model, ready["dev"].untouched(splits["dev"]))
+        scale = calibrate(model, ready["dev"].pristine(splits["dev"]))
         out = args.run / args.out
         save_model(model.calibrated(scale, args.name).half(), out)
         told = {"arguments": {k: str(v) for k, v in vars(args).items()}, "epochs": log}
@@ -334,7 +334,9 @@ def discovered(args: argparse.Namespace, ranks: Ranks) -> None:
     ranks.wait()
 
 
-def clip_set(samples: list[Sample], evidence: Measured, args: argparse.Namespace) -> ClipSet:
+def clip_set(
+    samples: list[CachedClip], evidence: EvidenceStore, args: argparse.Namespace
+) -> ClipSet:
     """A split as `args` want it read."""
     memory = args.memory * 1e9 / max(1, args.loaders)
     longest = round(args.longest * VIDEO_RATE_HZ)

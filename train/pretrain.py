@@ -32,11 +32,11 @@ from deeploc.models.rt_deeploc import (
 )
 from train.data.cache import (
     AuthenticWindows,
+    CachedClip,
     ClipTensors,
-    Sample,
     load_cache,
 )
-from train.data.evidence_store import Moments
+from train.data.evidence_store import RunningMoments
 from train.engine.checkpointing import (
     Board,
     load_state,
@@ -94,10 +94,10 @@ class Draw:
         return [hidden[b] for b in self.own()], torch.stack([side.sum() for side in sides])
 
 
-def set_sound_statistics(mae: MAE, samples: list[Sample], ranks: Ranks) -> None:
+def set_sound_statistics(mae: MAE, samples: list[CachedClip], ranks: Ranks) -> None:
     """Mean and spread of every mel bin and band over authentic clips, into the MAE's buffers."""
-    moments = Moments(mae.mel_mean.shape)
-    for sample in ranks.own([sample for sample in samples if sample.untouched]):
+    moments = RunningMoments(mae.mel_mean.shape)
+    for sample in ranks.own([sample for sample in samples if sample.pristine]):
         moments.add(ClipTensors.load_mel(sample.path))
     mean, spread = moments.over(ranks)
     mae.mel_mean.copy_(mean)
@@ -158,7 +158,7 @@ class Pretraining:
         names = ("steps", "lr", "seed", "tiny")
         self.recipe = {name: getattr(args, name) for name in names} | {"batch": self.draw.size}
 
-    def begin(self, samples: list[Sample], held_out: list[Batch]) -> None:
+    def begin(self, samples: list[CachedClip], held_out: list[Batch]) -> None:
         """Take from the data what the loss is measured in."""
         set_sound_statistics(self.mae, samples, self.ranks)
         energies = [typical_energies(self.mae, *self._here(batch)[:2]) for batch in held_out]

@@ -17,7 +17,7 @@ from deeploc.timeline import (
     Segment,
     Timeline,
 )
-from train.data.cache import Sample
+from train.data.cache import CachedClip
 from train.evaluate import plots as pictures
 from train.evaluate.evaluation import (
     BOUNDED,
@@ -77,7 +77,7 @@ def sample(file, visual=None, audio=None, null=False, identity=None):
     }
     if null:
         families = {"visual": "null", "audio": "null"}
-    return Sample(ClipTruth(file, segments, identity=identity, families=families), None)
+    return CachedClip(ClipTruth(file, segments, identity=identity, families=families), None)
 
 
 def curve(stream, runs=(), height=0.9, kind="forgery", seed=0):
@@ -161,7 +161,7 @@ def test_authentic_clips_coded_once_more_have_a_line_of_their_own():
         identity="dan",
         families={"audio": "recoded"},
     )
-    samples = [*SAMPLES, Sample(again, None)]
+    samples = [*SAMPLES, CachedClip(again, None)]
     draws = resample([item.annotation.identity for item in samples], 50, seed=0)
     rows = by_kind(samples, method(RUNS | {"h": ((0, 30),)}), CALIBRATION, draws)
     kinds = {row["kind"]: row for row in rows}
@@ -169,7 +169,7 @@ def test_authentic_clips_coded_once_more_have_a_line_of_their_own():
     assert (coded["clips"], null["clips"], kinds["all of them"]["clips"]) == (1, 1, 4)
     assert coded[f"{ALARMS}, fused"] == pytest.approx(1 / (10 / 60))
     assert null[f"{ALARMS}, fused"] == pytest.approx(2 / (10 / 60))
-    assert not samples[-1].untouched and list(kinds)[-1] == "all of them"
+    assert not samples[-1].pristine and list(kinds)[-1] == "all of them"
     facts = trials_protocol(samples, "identities", 50)
     assert (facts["null forgeries among them"], facts["re-encoded among them"]) == (1, 1)
     assert "| re-encoded authentic clips | 1 | 0.2 |" in alarm_table({"alarms": rows})

@@ -12,10 +12,10 @@ from deeploc.models.rt_deeploc import RTDeepLoc
 from tests.train.made_cache import made_cache
 from train.data.cache import load_cache
 from train.data.evidence_store import (
-    ByFile,
-    Measured,
+    EvidenceByFile,
+    EvidenceStore,
     autoencoder_digest,
-    measure_samples,
+    measure_clips,
     set_statistics,
 )
 from train.engine.checkpointing import save_model
@@ -31,18 +31,18 @@ def evidence(cache, tmp_path_factory):
     run = tmp_path_factory.mktemp("run")
     torch.manual_seed(0)
     save_model(RTDeepLoc(), run / "mae")
-    measure_samples(run / "mae", load_cache(cache, "dev"), run / "evidence")
+    measure_clips(run / "mae", load_cache(cache, "dev"), run / "evidence")
     return run
 
 
 def test_what_the_autoencoder_did_not_make_is_not_measured_anew(evidence, cache, tmp_path):
     samples = load_cache(cache, "dev")
-    before = measure_samples(evidence / "mae", samples, evidence / "evidence")
+    before = measure_clips(evidence / "mae", samples, evidence / "evidence")
     model, _ = load_checkpoint(evidence / "mae")
     torch.nn.init.ones_(model.fdn.fused_head.bias)
     set_statistics(model, before)
     save_model(model.half(), tmp_path / "model")
-    again = measure_samples(tmp_path / "model", samples, evidence / "evidence")
+    again = measure_clips(tmp_path / "model", samples, evidence / "evidence")
     assert again.paths == before.paths
     torch.nn.init.ones_(model.mae.faces_head.bias)
     save_model(model, tmp_path / "other")
@@ -51,20 +51,24 @@ def test_what_the_autoencoder_did_not_make_is_not_measured_anew(evidence, cache,
 
 def test_evidence_is_raw_whatever_statistics_the_checkpoint_has(evidence, cache, tmp_path):
     samples = load_cache(cache, "dev")[:1]
-    raw = measure_samples(evidence / "mae", samples, evidence / "evidence")
+    raw = measure_clips(evidence / "mae", samples, evidence / "evidence")
     model, _ = load_checkpoint(evidence / "mae")
     set_statistics(model, raw)
     save_model(model, tmp_path / "model")
-    again = measure_samples(tmp_path / "model", samples, tmp_path / "evidence")
+    again = measure_clips(tmp_path / "model", samples, tmp_path / "evidence")
     np.testing.assert_array_equal(again[0].visual, raw[0].visual)
 
 
 def test_evidence_by_file_is_read_anew(evidence, cache, monkeypatch):
     samples = load_cache(cache, "dev")
     read = []
-    load = Measured.__getitem__
-    monkeypatch.setattr(Measured, "__getitem__", lambda self, i: read.append(i) or load(self, i))
-    by_file = ByFile.of(samples, measure_samples(evidence / "mae", samples, evidence / "evidence"))
+    load = EvidenceStore.__getitem__
+    monkeypatch.setattr(
+        EvidenceStore, "__getitem__", lambda self, i: read.append(i) or load(self, i)
+    )
+    by_file = EvidenceByFile.of(
+        samples, measure_clips(evidence / "mae", samples, evidence / "evidence")
+    )
     assert len(by_file) == len(samples) and not read
     assert list(by_file) == [sample.annotation.file for sample in samples] and not read
     by_file[samples[2].annotation.file]
@@ -73,7 +77,7 @@ def test_evidence_by_file_is_read_anew(evidence, cache, monkeypatch):
 
 def test_evidence_is_read_when_asked_for(tmp_path):
     path = tmp_path / "one.npz"
-    measured = Measured([path, tmp_path / "absent.npz"])
+    measured = EvidenceStore([path, tmp_path / "absent.npz"])
     shapes = {"visual": (5, 36, 12), "audio": (5, 10, 12), "lines": (5, 6)}
     np.savez(path, **{name: np.ones(shape) for name, shape in shapes.items()})
     assert isinstance(measured[0], Evidence) and len(measured[:1]) == 1

@@ -13,8 +13,8 @@ from tests.train.made_cache import made_cache
 from train.data import evidence_store as evidence
 from train.data.cache import load_cache
 from train.data.evidence_store import (
-    Measured,
-    measure_samples,
+    EvidenceStore,
+    measure_clips,
 )
 from train.evaluate import (
     ablation as ablate,
@@ -39,7 +39,7 @@ def checkpoint(tmp_path_factory):
     return folder
 
 
-class Alive(Measured):
+class Alive(EvidenceStore):
     """Counts how much evidence is in memory at the same time, and how often each clip is read."""
 
     alive, most, read = 0, 0, 0
@@ -63,7 +63,7 @@ class Alive(Measured):
 def counted(monkeypatch):
     monkeypatch.setattr(Alive, "most", 0)
     monkeypatch.setattr(Alive, "read", 0)
-    monkeypatch.setattr(evidence, "Measured", Alive)
+    monkeypatch.setattr(evidence, "EvidenceStore", Alive)
 
 
 @pytest.mark.slow
@@ -78,7 +78,7 @@ def test_it_does_not_matter_who_measures_first(cache, checkpoint, tmp_path):
     samples = load_cache(cache, "test")[:1]
     load_checkpoint(checkpoint)[0].half().save_pretrained(tmp_path / "model")
     one, other = (
-        measure_samples(folder, samples, tmp_path / name)[0]
+        measure_clips(folder, samples, tmp_path / name)[0]
         for folder, name in ((checkpoint, "one"), (tmp_path / "model", "other"))
     )
     np.testing.assert_array_equal(one.visual, other.visual)

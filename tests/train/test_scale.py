@@ -33,9 +33,9 @@ from train.data.cache import (
     load_cache,
 )
 from train.data.evidence_store import (
-    Measured,
-    Moments,
-    measure_samples,
+    EvidenceStore,
+    RunningMoments,
+    measure_clips,
     set_statistics,
 )
 from train.discover import Shares
@@ -79,7 +79,7 @@ def evidence(cache, tmp_path_factory):
     torch.manual_seed(0)
     RTDeepLoc(fdn={"dropout": 0.0}).save_pretrained(run / "mae")
     for split in ("train", "dev"):
-        measure_samples(run / "mae", load_cache(cache, split), run / "evidence")
+        measure_clips(run / "mae", load_cache(cache, split), run / "evidence")
     return run
 
 
@@ -281,7 +281,7 @@ def test_files_fan_out(tmp_path):
 
 def test_a_long_clip_is_cut_anew_in_every_epoch(cache, evidence):
     samples = load_cache(cache, "train")
-    measured = measure_samples(evidence / "mae", samples, evidence / "evidence")
+    measured = measure_clips(evidence / "mae", samples, evidence / "evidence")
     clips = ClipSet(samples, measured, longest=20)
     whole = ClipSet(samples, measured)[0, 1]
     starts = set()
@@ -297,7 +297,7 @@ def test_a_long_clip_is_cut_anew_in_every_epoch(cache, evidence):
 
 def test_memory_is_bounded_and_changes_nothing(cache, evidence):
     samples = load_cache(cache, "train")
-    measured = measure_samples(evidence / "mae", samples, evidence / "evidence")
+    measured = measure_clips(evidence / "mae", samples, evidence / "evidence")
     everything, two = ClipSet(samples, measured), ClipSet(samples, measured)
     two.memory = 2.5 * everything[0, 0].nbytes
     for _ in range(2):
@@ -308,7 +308,7 @@ def test_memory_is_bounded_and_changes_nothing(cache, evidence):
 
 def test_a_batch_is_padded_to_its_longest_clip(cache, evidence):
     samples = load_cache(cache, "train")
-    measured = measure_samples(evidence / "mae", samples, evidence / "evidence")
+    measured = measure_clips(evidence / "mae", samples, evidence / "evidence")
     clips = ClipSet(samples, measured)
     batch = gather([clips[0, 0].cut(0, 30), clips[0, 1]])
     assert batch.visual.shape[:2] == batch.seen.shape == (2, STEPS)
@@ -321,7 +321,7 @@ def test_statistics_are_those_of_all_steps_at_once():
     rng = np.random.default_rng(0)
     pieces = [rng.normal(3, 2, (n, 4, 9)).astype(np.float32) for n in (5, 40, 17)]
     pieces[1][3:9] = np.nan
-    moments = Moments((4, 9))
+    moments = RunningMoments((4, 9))
     for piece in pieces:
         moments.add(piece)
     mean, spread = moments.over(Ranks())
@@ -333,11 +333,11 @@ def test_statistics_are_those_of_all_steps_at_once():
 def test_calibration_reads_every_clip_once_and_samples_alike(cache, evidence, monkeypatch):
     model, _ = load_checkpoint(evidence / "mae")
     samples = load_cache(cache, "train")
-    measured = measure_samples(evidence / "mae", samples, evidence / "evidence")
+    measured = measure_clips(evidence / "mae", samples, evidence / "evidence")
     set_statistics(model, measured)
     ready, read = measured.standardised(model), []
 
-    class Counted(Measured):
+    class Counted(EvidenceStore):
         def __getitem__(self, index):
             read.append(index)
             return super().__getitem__(index)

@@ -143,8 +143,8 @@ def test_speech_is_forged_in_sound_alone_and_for_training(corpus):
 def test_extracted_speech_is_heard_and_never_seen(corpus, tmp_path):
     extract.main(["--data", str(corpus), str(tmp_path)])
     samples = load_cache(tmp_path, "train")
-    assert len(samples) == 10 and all(sample.spoken for sample in samples)
-    assert not any(sample.untouched for sample in samples)
+    assert len(samples) == 10 and all(sample.audio_only for sample in samples)
+    assert not any(sample.pristine for sample in samples)
     tensors = samples[0].tensors
     assert tensors.heard.all() and not tensors.seen.any() and len(tensors.seen) == 25 * SECONDS
     assert list(tensors.stream()) == [None] * len(tensors.seen)

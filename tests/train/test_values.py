@@ -11,7 +11,7 @@ from deeploc.timeline import (
     Segment,
     Timeline,
 )
-from train.data.cache import Sample
+from train.data.cache import CachedClip
 from train.evaluate.single_values import (
     NAMES,
     value_aucs,
@@ -36,7 +36,7 @@ def found():
         visual[:5] = np.nan
         file = f"{number}.mp4"
         evidence[file] = Evidence(visual, audio, np.zeros((STEPS, 6), np.float32))
-        samples.append(Sample(ClipTruth(file, segments if number else with_fused({})), None))
+        samples.append(CachedClip(ClipTruth(file, segments if number else with_fused({})), None))
     return value_aucs(samples, evidence)
 
 

@@ -25,8 +25,8 @@ from deeploc.annotations import (
 )
 from deeploc.audio import MEL_PER_STEP
 from train.data.face_images import (
-    CodedFaces,
-    coded,
+    EncodedFaces,
+    encode_faces,
 )
 
 METADATA = "metadata.json"
@@ -43,7 +43,7 @@ class ClipTensors:
     are `(T,) bool`. On disk faces are coded losslessly.
     """
 
-    faces: np.ndarray | CodedFaces
+    faces: np.ndarray | EncodedFaces
     mel: np.ndarray
     lines: np.ndarray
     seen: np.ndarray
@@ -59,7 +59,7 @@ class ClipTensors:
             seen=self.seen,
             heard=self.heard,
             allow_pickle=False,
-            **coded(np.asarray(self.faces)),
+            **encode_faces(np.asarray(self.faces)),
         )
         partial.rename(path)
 
@@ -70,7 +70,7 @@ class ClipTensors:
             if "lines" not in stored:
                 raise ValueError(f"{path} is of an earlier version: run train.data.extract anew.")
             if "faces_webp" in stored:
-                faces = CodedFaces(_on_disk(path, "faces_webp"), stored["faces_ends"])
+                faces = EncodedFaces(_on_disk(path, "faces_webp"), stored["faces_ends"])
             else:  # speech without a picture
                 faces = stored["faces"]
             mel, lines = (stored[name].astype(np.float32) for name in ("mel", "lines"))
@@ -89,26 +89,28 @@ class ClipTensors:
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One clip of a cache: its labels and where its tensors lie."""
+class CachedClip:
+    """One clip of a cache: its annotation, and the file that holds its tensors."""
 
     annotation: ClipTruth
     path: Path
 
     @property
-    def spoken(self) -> bool:
-        """Speech without a picture."""
+    def audio_only(self) -> bool:
+        """Whether the clip is speech without a picture."""
         return Path(self.annotation.file).suffix.lower() in SPEECH_SUFFIXES
 
     @property
-    def untouched(self) -> bool:
-        """A talking face, authentic by its label, and no null forgery (authentic, but re-blended)
-        either."""
-        return not (self.annotation.forged or self.annotation.families or self.spoken)
+    def pristine(self) -> bool:
+        """Whether it is an authentic talking face that nothing was done to.
+
+        A null forgery is authentic by its label too, but was blended or re-encoded.
+        """
+        return not (self.annotation.forged or self.annotation.families or self.audio_only)
 
     @property
-    def recoded(self) -> bool:
-        """Authentic, and coded once more than others, whole or for a while."""
+    def reencoded(self) -> bool:
+        """Whether it is authentic, and went through one more lossy codec, whole or in part."""
         return not self.annotation.forged and "recoded" in self.annotation.families.values()
 
     @property
@@ -135,10 +137,10 @@ def cached_path(folder: Path, file: str) -> Path:
     return folder / hashlib.sha256(file.encode()).hexdigest()[:3] / f"{file}.npz"
 
 
-def load_cache(cache: Path, split: str) -> list[Sample]:
+def load_cache(cache: Path, split: str) -> list[CachedClip]:
     """The clips of one split (train, dev, test) whose tensors are there, in a fixed order."""
     samples = [
-        Sample(annotation, cached_path(cache, annotation.file))
+        CachedClip(annotation, cached_path(cache, annotation.file))
         for annotation in read_truths(cache / METADATA)
         if annotation.split == split
     ]
@@ -159,11 +161,13 @@ class AuthenticWindows(Dataset):
     asks, in whatever process or order, gets the same window.
     """
 
-    def __init__(self, samples: list[Sample], length: int, seed: int, per_clip: int = 4) -> None:
-        authentic = [sample for sample in samples if sample.untouched]
+    def __init__(
+        self, samples: list[CachedClip], length: int, seed: int, per_clip: int = 4
+    ) -> None:
+        authentic = [sample for sample in samples if sample.pristine]
         assert authentic, "no authentic clips"
         self.length, self.seed, self.per_clip = length, seed, per_clip
-        self.people: dict[str, list[Sample]] = {}
+        self.people: dict[str, list[CachedClip]] = {}
         for sample in authentic:
             person = sample.annotation.identity or sample.annotation.file
             self.people.setdefault(person, []).append(sample)

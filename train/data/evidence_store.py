@@ -33,7 +33,7 @@ from deeploc.evidence import (
 )
 from deeploc.models.rt_deeploc import RTDeepLoc
 from train.data.cache import (
-    Sample,
+    CachedClip,
     cached_path,
 )
 from train.engine.ranks import (
@@ -48,8 +48,8 @@ _models: dict[Path, RTDeepLoc] = {}
 
 
 @dataclass(frozen=True)
-class Scale:
-    """Mean and spread of every value of the evidence, as a model holds them."""
+class EvidenceScaler:
+    """Standardises evidence with the mean and deviation of each value, as a model holds them."""
 
     face_mean: np.ndarray
     face_std: np.ndarray
@@ -57,12 +57,12 @@ class Scale:
     sound_std: np.ndarray
 
     @classmethod
-    def of(cls, model: RTDeepLoc) -> Scale:
+    def of(cls, model: RTDeepLoc) -> EvidenceScaler:
         buffers = (model.face_mean, model.face_std, model.sound_mean, model.sound_std)
         return cls(*(buffer.cpu().numpy() for buffer in buffers))
 
     def raw(self, standardised: Evidence) -> Evidence:
-        """What `standardised` made this of."""
+        """The raw evidence that `standardised` was made from."""
         return Evidence(
             standardised.visual * self.face_std + self.face_mean,
             standardised.audio * self.sound_std + self.sound_mean,
@@ -78,11 +78,14 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Measured(Sequence[Evidence]):
-    """Evidence of clips as a sequence that lies on disk: each is read whenever it is asked for."""
+class EvidenceStore(Sequence[Evidence]):
+    """The evidence of some clips on disk; an entry is read each time it is indexed.
+
+    With `scale` the evidence is standardised when it is read, otherwise it is raw.
+    """
 
     paths: Sequence[Path]
-    scale: Scale | None = None
+    scale: EvidenceScaler | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -90,10 +93,10 @@ class Measured(Sequence[Evidence]):
     @overload
     def __getitem__(self, index: int) -> Evidence: ...
     @overload
-    def __getitem__(self, index: slice) -> Measured: ...
-    def __getitem__(self, index: int | slice) -> Evidence | Measured:
+    def __getitem__(self, index: slice) -> EvidenceStore: ...
+    def __getitem__(self, index: int | slice) -> Evidence | EvidenceStore:
         if isinstance(index, slice):
-            return Measured(self.paths[index], self.scale)
+            return EvidenceStore(self.paths[index], self.scale)
         with np.load(self.paths[index]) as stored:
             if "lines" not in stored:
                 raise ValueError(
@@ -103,25 +106,25 @@ class Measured(Sequence[Evidence]):
             raw = Evidence(*(stored[name].astype(np.float32) for name in KEPT))
         return self.scale.standardised(raw) if self.scale else raw
 
-    def standardised(self, model: RTDeepLoc) -> Measured:
+    def standardised(self, model: RTDeepLoc) -> EvidenceStore:
         """The same clips under the statistics that `set_statistics` put into the model."""
-        return Measured(self.paths, Scale.of(model))
+        return EvidenceStore(self.paths, EvidenceScaler.of(model))
 
-    def untouched(self, samples: Sequence[Sample]) -> Measured:
-        """Those of the clips, which are `samples`, that define "authentic"."""
+    def pristine(self, samples: Sequence[CachedClip]) -> EvidenceStore:
+        """The evidence of the pristine clips; `samples` names the clip of each entry."""
         pairs = zip(samples, self.paths, strict=True)
-        return Measured([path for sample, path in pairs if sample.untouched], self.scale)
+        return EvidenceStore([path for sample, path in pairs if sample.pristine], self.scale)
 
 
 @dataclass(frozen=True)
-class ByFile(Mapping[str, Evidence]):
-    """Evidence by the clip's name, read anew whenever it is asked for."""
+class EvidenceByFile(Mapping[str, Evidence]):
+    """The evidence of some clips by file name, read from disk each time it is looked up."""
 
     places: Mapping[str, int]
-    measured: Measured
+    measured: EvidenceStore
 
     @classmethod
-    def of(cls, samples: Sequence[Sample], measured: Measured) -> ByFile:
+    def of(cls, samples: Sequence[CachedClip], measured: EvidenceStore) -> EvidenceByFile:
         return cls({sample.annotation.file: i for i, sample in enumerate(samples)}, measured)
 
     def __getitem__(self, file: str) -> Evidence:
@@ -145,13 +148,13 @@ def autoencoder_digest(checkpoint: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def measure_samples(
+def measure_clips(
     checkpoint: Path,
-    samples: Sequence[Sample],
+    samples: Sequence[CachedClip],
     folder: Path,
     workers: int = 1,
     ranks: Ranks | None = None,
-) -> Measured:
+) -> EvidenceStore:
     """Raw evidence of each sample by the checkpoint's MAE.
 
     Measured clips are kept under `folder`, by the digest of the MAE: checkpoints that differ in
@@ -171,15 +174,17 @@ def measure_samples(
             for _ in bar(pool.map(work, own, chunksize=8)):
                 pass
     ranks.wait()
-    return Measured([cached_path(folder / digest, sample.annotation.file) for sample in samples])
+    return EvidenceStore(
+        [cached_path(folder / digest, sample.annotation.file) for sample in samples]
+    )
 
 
-def _measure(sample: Sample, checkpoint: Path, folder: Path, device: torch.device) -> None:
+def _measure(sample: CachedClip, checkpoint: Path, folder: Path, device: torch.device) -> None:
     path = cached_path(folder, sample.annotation.file)
     if path.exists():
         return
     if folder not in _models:
-        _models[folder] = unscaled(load_checkpoint(checkpoint)[0]).to(device)
+        _models[folder] = without_statistics(load_checkpoint(checkpoint)[0]).to(device)
     clip = sample.tensors
     found = measure_evidence(_models[folder], clip.stream(), clip.mel, clip.lines, clip.heard)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -188,8 +193,8 @@ def _measure(sample: Sample, checkpoint: Path, folder: Path, device: torch.devic
     partial_path.rename(path)
 
 
-class Moments:
-    """Mean and spread of values `(N, *shape)` that come clip by clip, of which none is kept."""
+class RunningMoments:
+    """Mean and standard deviation of values `(N, *shape)`, added clip by clip and not kept."""
 
     def __init__(self, shape: Sequence[int]) -> None:
         self._sums = np.zeros((3, *shape))
@@ -212,7 +217,7 @@ def set_statistics(
 ) -> None:
     """Mean and spread of raw evidence over authentic clips, into the model's buffers."""
     ranks = ranks or Ranks()
-    face, sound = Moments(model.face_mean.shape), Moments(model.sound_mean.shape)
+    face, sound = RunningMoments(model.face_mean.shape), RunningMoments(model.sound_mean.shape)
     for evidence in ranks.own(authentic):
         face.add(evidence.visual)
         sound.add(evidence.audio)
@@ -222,7 +227,7 @@ def set_statistics(
         getattr(model, f"{name}_std").copy_(spread.clamp(min=MIN_SPREAD))
 
 
-def unscaled(model: RTDeepLoc) -> RTDeepLoc:
+def without_statistics(model: RTDeepLoc) -> RTDeepLoc:
     """The model without statistics, whose evidence is raw, its MAE in half precision as the digest
     has it: so it doesn't matter whether `RUN/mae` or `RUN/model` measured a clip first."""
     model.mae.half().float()

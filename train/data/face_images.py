@@ -17,10 +17,11 @@ from PIL import Image
 
 
 @dataclass(frozen=True)
-class CodedFaces:
-    """`(T, H, W, 3) uint8` behind `data (bytes,) uint8`, of which face t ends at `ends[t]`.
+class EncodedFaces:
+    """Faces `(T, H, W, 3) uint8` as WebP files, decoded when they are indexed.
 
-    A slice of it or one of it is an array of pixels; nothing else is decoded.
+    `data (bytes,) uint8` holds all files in a row, and the file of face t ends at `ends[t]`. An
+    index or a slice decodes only the faces that it names, into an array of pixels.
     """
 
     data: np.ndarray
@@ -40,30 +41,33 @@ class CodedFaces:
     def __getitem__(self, index: slice) -> np.ndarray: ...
     def __getitem__(self, index: int | slice) -> np.ndarray:
         if isinstance(index, slice):
-            return np.stack([self._decoded(t) for t in range(*index.indices(len(self)))])
-        return self._decoded(range(len(self))[index])
+            return np.stack([self._decode(t) for t in range(*index.indices(len(self)))])
+        return self._decode(range(len(self))[index])
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        return map(self._decoded, range(len(self)))
+        return map(self._decode, range(len(self)))
 
     def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
         return self[:]
 
-    def _decoded(self, t: int) -> np.ndarray:
+    def _decode(self, t: int) -> np.ndarray:
         start = int(self.ends[t - 1]) if t else 0
         return np.asarray(Image.open(io.BytesIO(self.data[start : int(self.ends[t])].tobytes())))
 
 
-def coded(faces: np.ndarray) -> dict[str, np.ndarray]:
-    """The arrays that keep `faces (T, H, W, 3) uint8` in a file; without any pixels, themselves."""
+def encode_faces(faces: np.ndarray) -> dict[str, np.ndarray]:
+    """The arrays that keep `faces (T, H, W, 3) uint8` in a file.
+
+    Faces without pixels, as of speech without a picture, are kept as they are.
+    """
     if not faces.size:
         return {"faces": faces}
-    files = [_encoded(face) for face in faces]
+    files = [_encode(face) for face in faces]
     ends = np.cumsum([len(file) for file in files])
     return {"faces_webp": np.frombuffer(b"".join(files), np.uint8), "faces_ends": ends}
 
 
-def _encoded(face: np.ndarray) -> bytes:
+def _encode(face: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(face).save(file, "WEBP", lossless=True, quality=0, method=0)
     return file.getvalue()

@@ -34,13 +34,13 @@ from train import (
 )
 from train.data.cache import (
     AuthenticWindows,
+    CachedClip,
     ClipTensors,
-    Sample,
     cached_path,
 )
 from train.data.evidence_store import (
-    Measured,
-    measure_samples,
+    EvidenceStore,
+    measure_clips,
 )
 from train.data.extract import extract_clip
 from train.engine.checkpointing import save_model
@@ -110,7 +110,7 @@ def rate(work: Callable[[], float], seconds: float) -> float:
     return done / (time.monotonic() - began)
 
 
-def fill(folder: Path, seconds: float) -> tuple[float, list[Sample]]:
+def fill(folder: Path, seconds: float) -> tuple[float, list[CachedClip]]:
     """How fast clips are extracted, and a cache of them."""
     detector, videos = FaceDetector(), sorted(EXAMPLES.glob("*.mp4"))
     found: dict[Path, ClipTensors] = {}
@@ -126,11 +126,13 @@ def fill(folder: Path, seconds: float) -> tuple[float, list[Sample]]:
     for number, clip in zip(range(COPIES), cycle(found.values()), strict=False):
         file = f"{number:02}.mp4"
         clip.save(cached_path(folder, file))
-        samples.append(Sample(ClipTruth(file), cached_path(folder, file)))
+        samples.append(CachedClip(ClipTruth(file), cached_path(folder, file)))
     return speed, samples
 
 
-def pretraining(samples: list[Sample], args: argparse.Namespace, run: Path) -> tuple[float, float]:
+def pretraining(
+    samples: list[CachedClip], args: argparse.Namespace, run: Path
+) -> tuple[float, float]:
     """Windows read, and learnt from, a second."""
     told = ["-", str(run), "--batch", str(args.batch), "--steps", "1000000"]
     training = pretrain_mae.Pretraining(pretrain_mae.parse(told), alone())
@@ -149,19 +151,19 @@ def pretraining(samples: list[Sample], args: argparse.Namespace, run: Path) -> t
     return reading, learning
 
 
-def measuring(run: Path, samples: list[Sample]) -> tuple[float, Measured]:
+def measuring(run: Path, samples: list[CachedClip]) -> tuple[float, EvidenceStore]:
     """Seconds of clips measured in a second, and what was measured."""
     began = time.monotonic()
-    measured = measure_samples(run / "mae", samples, run / "evidence")
+    measured = measure_clips(run / "mae", samples, run / "evidence")
     return clip_seconds(samples) / (time.monotonic() - began), measured
 
 
-def clip_seconds(samples: list[Sample]) -> float:
+def clip_seconds(samples: list[CachedClip]) -> float:
     return sum(len(sample.tensors.seen) for sample in samples) / VIDEO_RATE_HZ
 
 
 def discovery(
-    samples: list[Sample], measured: Measured, args: argparse.Namespace, run: Path
+    samples: list[CachedClip], measured: EvidenceStore, args: argparse.Namespace, run: Path
 ) -> tuple[float, float]:
     """Clips read, and learnt from, a second."""
     told = train_fdn.parse(["-", str(run), "--epochs", "1000000"])
@@ -184,7 +186,7 @@ def discovery(
     return rate(lambda: len(next(loader).labels), args.seconds), rate(learn, args.seconds)
 
 
-def bytes_a_second(folder: Path, samples: list[Sample]) -> float:
+def bytes_a_second(folder: Path, samples: list[CachedClip]) -> float:
     """Of what `folder` keeps of the clips."""
     sizes = [cached_path(folder, sample.annotation.file).stat().st_size for sample in samples]
     return sum(sizes) / clip_seconds(samples)

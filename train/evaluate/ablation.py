@@ -30,8 +30,8 @@ from deeploc.models.fdn import FDN
 from deeploc.models.rt_deeploc import RTDeepLoc
 from train.data.cache import load_cache
 from train.data.evidence_store import (
-    ByFile,
-    measure_samples,
+    EvidenceByFile,
+    measure_clips,
     set_statistics,
 )
 from train.discover import (
@@ -128,10 +128,10 @@ def bench(args: argparse.Namespace) -> Bench:
     model, info = load_checkpoint(base)
     splits = {name: load_cache(args.cache, name) for name in ("train", "dev")}
     raw = {
-        name: measure_samples(base, split, args.evidence, args.workers)
+        name: measure_clips(base, split, args.evidence, args.workers)
         for name, split in splits.items()
     }
-    set_statistics(model, raw["train"].untouched(splits["train"]))
+    set_statistics(model, raw["train"].pristine(splits["train"]))
     ready = {name: ClipSet(split, raw[name].standardised(model)) for name, split in splits.items()}
     truth = [sample.annotation for split in splits.values() for sample in split]
     origin = hashlib.sha256(f"{info.sha256} {truth}".encode()).hexdigest()
@@ -171,8 +171,8 @@ def main(arguments: list[str] | None = None) -> None:
     cache = args.test_cache or args.cache
     samples = load_cache(cache, args.split)
     folder = args.test_evidence or (cache / "evidence" if args.test_cache else args.evidence)
-    raw = measure_samples(args.run / "mae", samples, folder, args.workers)
-    evidence = ByFile.of(samples, raw.standardised(shared.model))
+    raw = measure_clips(args.run / "mae", samples, folder, args.workers)
+    evidence = EvidenceByFile.of(samples, raw.standardised(shared.model))
     drawn, draws = draw(samples, args.resamples)
     rows = compare(samples, contenders(shared, evidence, args), draws, REFERENCE)
     result = {

@@ -14,7 +14,7 @@ from deeploc.scores import (
     STREAMS,
     Stream,
 )
-from train.data.cache import Sample
+from train.data.cache import CachedClip
 from train.evaluate.methods import Method
 from train.evaluate.protocol import prepare
 
@@ -52,7 +52,7 @@ class Numbers:
 
 
 def compare(
-    samples: list[Sample],
+    samples: list[CachedClip],
     contenders: Iterable[Contender],
     draws: np.ndarray,
     reference: tuple[str, str],
@@ -87,7 +87,7 @@ def compare(
 
 
 def _numbers(
-    samples: list[Sample],
+    samples: list[CachedClip],
     item: Contender,
     stream: Stream,
     draws: np.ndarray,

@@ -20,13 +20,13 @@ from deeploc.checkpoints import load_checkpoint
 from deeploc.scores import STREAMS
 from train.data.cache import (
     METADATA,
-    Sample,
+    CachedClip,
     load_cache,
 )
 from train.data.evidence_store import (
-    ByFile,
-    Measured,
-    measure_samples,
+    EvidenceByFile,
+    EvidenceStore,
+    measure_clips,
 )
 from train.evaluate.families import (
     by_family,
@@ -58,8 +58,8 @@ CURVE_TIOUS, CURVE_RECALLS = (0.3, 0.5, 0.75), np.linspace(0, 1, 51)
 def evaluate(
     checkpoint: Path,
     cache: Path,
-    samples: list[Sample],
-    measured: Measured,
+    samples: list[CachedClip],
+    measured: EvidenceStore,
     beside: Mapping[str, Path],
     resamples: int = 1000,
 ) -> dict:
@@ -70,7 +70,7 @@ def evaluate(
     """
     model, info = load_checkpoint(checkpoint)
     files = [sample.annotation.file for sample in samples]
-    evidence = ByFile.of(samples, measured.standardised(model))
+    evidence = EvidenceByFile.of(samples, measured.standardised(model))
     methods = all_methods(model, evidence, beside)
     drawn, draws = draw(samples, resamples)
     trials = {
@@ -141,7 +141,7 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     samples = load_cache(args.cache, args.split)
     folder = args.evidence or args.cache / "evidence"
-    measured = measure_samples(args.checkpoint, samples, folder, args.workers)
+    measured = measure_clips(args.checkpoint, samples, folder, args.workers)
     beside = {name: Path(path) for name, path in args.beside}
     result = evaluate(args.checkpoint, args.cache, samples, measured, beside, args.resamples)
     result["protocol"]["split"] = args.split

@@ -21,7 +21,7 @@ from deeploc.scores import (
     STREAMS,
     Stream,
 )
-from train.data.cache import Sample
+from train.data.cache import CachedClip
 from train.evaluate.methods import Method
 from train.evaluate.protocol import (
     ALARMS,
@@ -50,7 +50,7 @@ def seen_families(metadata: Path) -> dict[Stream, set[str]]:
     }
 
 
-def unseen(sample: Sample, seen: Mapping[Stream, set[str]], stream: Stream) -> bool | None:
+def unseen(sample: CachedClip, seen: Mapping[Stream, set[str]], stream: Stream) -> bool | None:
     """Whether training lacked a family that this stream was forged by; None: unknown or authentic.
 
     For `fused`, one unseen family of picture or sound makes the clip unseen.
@@ -64,7 +64,7 @@ def unseen(sample: Sample, seen: Mapping[Stream, set[str]], stream: Stream) -> b
 
 
 def by_family(
-    samples: list[Sample],
+    samples: list[CachedClip],
     trials: Mapping[Stream, Trial],
     seen: Mapping[Stream, set[str]],
     draws: np.ndarray,
@@ -101,12 +101,12 @@ def by_family(
 
 
 def by_kind(
-    samples: list[Sample], method: Method, calibration: Calibration, draws: np.ndarray
+    samples: list[CachedClip], method: Method, calibration: Calibration, draws: np.ndarray
 ) -> list[dict]:
     """Alarms of untouched authentic clips beside those of null forgeries and of authentic clips
     coded once more, with intervals; all of them together come last."""
     authentic = np.array([not sample.annotation.forged for sample in samples])
-    untouched = np.array([sample.untouched for sample in samples])
+    untouched = np.array([sample.pristine for sample in samples])
     scores = [method.scores[sample.annotation.file] for sample in samples]
     wholes = np.nan_to_num(whole_scores([item["fused"] for item in scores]))
     measures: dict[str, Measure] = {
@@ -118,7 +118,7 @@ def by_kind(
     for band, level in calibration.bands.items():
         measures[f"clips at {band}"] = _share(wholes >= level)
     minutes = np.array([item["fused"].grid.duration / 60 for item in scores])
-    recoded = np.array([sample.recoded for sample in samples])
+    recoded = np.array([sample.reencoded for sample in samples])
     kinds = {
         "authentic clips": untouched,
         "null forgeries": authentic & ~untouched & ~recoded,
@@ -140,7 +140,7 @@ def by_kind(
     ]
 
 
-def reliability(samples: list[Sample], method: Method, calibration: Calibration) -> dict:
+def reliability(samples: list[CachedClip], method: Method, calibration: Calibration) -> dict:
     """How many clips of each verdict band, and of each fifth of the clip scores, are forged."""
     fused = [method.scores[sample.annotation.file]["fused"] for sample in samples]
     wholes = np.nan_to_num(whole_scores(fused))
@@ -161,11 +161,11 @@ def reliability(samples: list[Sample], method: Method, calibration: Calibration)
     }
 
 
-def errors_by_family(samples: list[Sample], method: Method) -> list[dict]:
+def errors_by_family(samples: list[CachedClip], method: Method) -> list[dict]:
     """Quantiles of the reconstruction error inside and outside the forged steps of each family."""
     records = []
     for stream in ("visual", "audio"):
-        families: dict[str, list[Sample]] = {}
+        families: dict[str, list[CachedClip]] = {}
         for sample in samples:
             if stream in sample.annotation.families and len(sample.annotation.segments[stream]):
                 families.setdefault(sample.annotation.families[stream], []).append(sample)

@@ -25,7 +25,7 @@ from deeploc.scores import (
     FrameScores,
     Stream,
 )
-from train.data.evidence_store import Scale
+from train.data.evidence_store import EvidenceScaler
 
 CHECKPOINT, ERROR, CHANCE = "checkpoint", "reconstruction error alone", "chance"
 Scores = Mapping[str, Mapping[Stream, FrameScores]]
@@ -57,7 +57,7 @@ def all_methods(
         other, _ = load_checkpoint(folder)
         if not _same_autoencoder(model, other):
             raise ValueError(f"{folder} stands on another autoencoder: evaluate it by itself")
-        own, theirs = Scale.of(model), Scale.of(other)
+        own, theirs = EvidenceScaler.of(model), EvidenceScaler.of(other)
         scores = {
             file: forgery_scores(other, theirs.standardised(own.raw(item)))
             for file, item in evidence.items()

@@ -28,7 +28,7 @@ from deeploc.scores import (
     FrameScores,
     Stream,
 )
-from train.data.cache import Sample
+from train.data.cache import CachedClip
 from train.evaluate.methods import Method
 
 MEAN_AP_TIOUS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
@@ -56,7 +56,7 @@ class Trial:
         return {name: interval(self.measures[name], draws) for name in names}
 
 
-def prepare(samples: list[Sample], method: Method, stream: Stream) -> Trial:
+def prepare(samples: list[CachedClip], method: Method, stream: Stream) -> Trial:
     """All measures of one stream, authentic clips included; NaN: undefined here.
 
     `frame AUC inside` pools forged clips only. False alarms are the intervals that the stored
@@ -84,7 +84,7 @@ def prepare(samples: list[Sample], method: Method, stream: Stream) -> Trial:
 
 
 def alarm_rate(
-    samples: list[Sample], scores: Sequence[FrameScores], threshold: float | None
+    samples: list[CachedClip], scores: Sequence[FrameScores], threshold: float | None
 ) -> Measure:
     """Intervals shown in authentic clips by the minute of such clips; NaN without a threshold."""
     authentic = np.array([not sample.annotation.forged for sample in samples])
@@ -106,7 +106,7 @@ def whole_scores(scores: Sequence[FrameScores]) -> np.ndarray:
     return np.array([np.nan if whole is None else whole for whole in wholes], float)
 
 
-def draw(samples: list[Sample], n: int) -> tuple[str, np.ndarray]:
+def draw(samples: list[CachedClip], n: int) -> tuple[str, np.ndarray]:
     """`(n, C)` draws of clips for bootstraps, and what is drawn: identities where every clip names
     its own, clips otherwise."""
     people = [sample.annotation.identity for sample in samples]
@@ -116,7 +116,7 @@ def draw(samples: list[Sample], n: int) -> tuple[str, np.ndarray]:
     return "clips", resample([sample.annotation.file for sample in samples], n, SEED)
 
 
-def protocol(samples: list[Sample], drawn: str, n: int) -> dict:
+def protocol(samples: list[CachedClip], drawn: str, n: int) -> dict:
     """What numbers are measured on and by which rules, as plain data."""
     forged = sum(sample.annotation.forged for sample in samples)
     people = {item.annotation.identity or item.annotation.file for item in samples}
@@ -125,10 +125,10 @@ def protocol(samples: list[Sample], drawn: str, n: int) -> dict:
         "forged": forged,
         "authentic": len(samples) - forged,
         "null forgeries among them": sum(
-            not (sample.annotation.forged or sample.untouched or sample.recoded)
+            not (sample.annotation.forged or sample.pristine or sample.reencoded)
             for sample in samples
         ),
-        "re-encoded among them": sum(sample.recoded for sample in samples),
+        "re-encoded among them": sum(sample.reencoded for sample in samples),
         "identities": len(people),
         "empty_rule": "a forged clip without proposals counts as missed",
         "tiou": "AP is strict (IoU > t); AR averages 0.50:0.05:0.95",

@@ -27,7 +27,7 @@ from deeploc.models.rt_deeploc import (
     VALUES,
 )
 from deeploc.timeline import FrameGrid
-from train.data.cache import Sample
+from train.data.cache import CachedClip
 
 ZONES = {
     "visual": (FACE_ZONES, ("edges", "forehead", "eyes", "nose", "mouth")),
@@ -37,7 +37,7 @@ NAMES = tuple(f"{kind}, {band}" for kind in KINDS for band in BANDS)
 
 
 def value_aucs(
-    samples: list[Sample], evidence: Mapping[str, Evidence]
+    samples: list[CachedClip], evidence: Mapping[str, Evidence]
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Frame AUC inside forged clips of every value, less its median over the clip, by stream, by
     name of the value, by zone. Below 0.5 it is lower where the clip is forged."""

@@ -35,7 +35,7 @@ from deeploc.models.rt_deeploc import RTDeepLoc
 from deeploc.scores import STREAMS
 from deeploc.smoothing import smoothed
 from deeploc.timeline import FrameGrid
-from train.data.cache import Sample
+from train.data.cache import CachedClip
 from train.losses.baselines import (
     deviation_loss,
     hard_snippet_loss,
@@ -118,7 +118,7 @@ def gather(clips: Sequence[Clips]) -> Clips:
     )
 
 
-def prepared(sample: Sample, evidence: Evidence) -> Clips:
+def prepared(sample: CachedClip, evidence: Evidence) -> Clips:
     """One clip as a batch of one, relative to itself as a whole."""
     a, grid = sample.annotation, FrameGrid(VIDEO_RATE_HZ, len(evidence.visual))
     steps = [step_labels(a.segments[stream], grid) for stream in STREAMS]
@@ -149,7 +149,7 @@ class ClipSet(Dataset):
 
     def __init__(
         self,
-        samples: Sequence[Sample],
+        samples: Sequence[CachedClip],
         evidence: Sequence[Evidence],
         longest: int = 3000,
         memory: float = 4e9,
