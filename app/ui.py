@@ -59,9 +59,10 @@ from app.wording import (
     TRUTH_LABEL,
 )
 from deeploc.media.clip import max_minutes
+from deeploc.media.formats import VIDEO_SUFFIXES
 
 ORDER = ("picture.mp4", "sound.mp4", "authentic.mp4")
-VIDEO_TYPES = "video/*,.mkv,.mov,.avi,.mpg,.mts,.ts,.wmv,.flv,.3gp"
+VIDEO_TYPES = ",".join(("video/*", *VIDEO_SUFFIXES))
 CACHE_S, SWEEP_S = 3600, 300
 MOST_VISITORS = 16  # who wait or work at the same time
 

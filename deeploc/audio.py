@@ -11,7 +11,10 @@ from torchaudio.transforms import MelScale, Spectrogram
 from deeploc.media.clip import (
     AUDIO_RATE_HZ,
     VIDEO_RATE_HZ,
-    Clip,
+)
+from deeploc.timeline import (
+    FrameGrid,
+    Timeline,
 )
 
 MEL_BINS = 80
@@ -110,16 +113,15 @@ _line_window = torch.hann_window(LINE_WINDOW)
 _combs = _line_combs()
 
 
-def peaks(audio: np.ndarray) -> np.ndarray:
+def waveform_peaks(audio: np.ndarray) -> np.ndarray:
     """`audio (S,)` -> `(S / 160, 2)`: the lowest and the highest sample of each row of log-mel."""
     pieces = audio[: len(audio) // HOP_SAMPLES * HOP_SAMPLES].reshape(-1, HOP_SAMPLES)
     return np.stack([pieces.min(1), pieces.max(1)], axis=1)
 
 
-def heard_steps(clip: Clip) -> np.ndarray:
-    """`(T,) bool`: the 25 Hz steps in whose middle the file holds sound."""
-    steps = np.zeros(clip.grid.n_frames, bool)
-    for segment in clip.heard:
-        rate = clip.grid.rate_hz
-        steps[round(segment.start * rate) : round(segment.end * rate)] = True
+def steps_with_sound(sound: Timeline, grid: FrameGrid) -> np.ndarray:
+    """`(T,) bool`: the steps of the grid in whose middle there is sound (`Clip.sound_timeline`)."""
+    steps = np.zeros(grid.n_frames, bool)
+    for segment in sound:
+        steps[round(segment.start * grid.rate_hz) : round(segment.end * grid.rate_hz)] = True
     return steps

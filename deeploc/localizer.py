@@ -19,10 +19,7 @@ import torch
 
 from deeploc.audio import (
     MEL_BINS,
-    heard_steps,
-    log_mel,
-    peaks,
-    vocoder_lines,
+    waveform_peaks,
 )
 from deeploc.calibration import (
     UNCALIBRATED_MARKS,
@@ -43,10 +40,7 @@ from deeploc.export.inspection import (
     InspectionWriter,
     open_inspection,
 )
-from deeploc.faces.crop import (
-    crop_faces,
-    crop_squares,
-)
+from deeploc.faces.crop import crop_squares
 from deeploc.faces.detector import FaceDetector
 from deeploc.faces.track import FaceTrack
 from deeploc.faces.tracker import track_faces
@@ -60,6 +54,11 @@ from deeploc.postprocess import (
     clip_score,
     to_proposals,
     to_timeline,
+)
+from deeploc.preprocess import (
+    ModelInput,
+    prepare,
+    prepare_sound,
 )
 from deeploc.report import (
     FaceEvidence,
@@ -138,11 +137,12 @@ class Localizer:
             tracks = track_faces(clip, self.detector, watch.progress)
             track = choose_face(tracks, face)
         with watch.stage("reconstruct"), self._inspected(inspection, clip, track) as views:
-            evidence, mel = self._measure(clip, track, watch.progress, views, early)
+            given = prepare(clip, track, self.model.mae.config.crop)
+            evidence = self._measure(given, watch.progress, views, early)
         with watch.stage("discover"):
             forgery = forgery_scores(self.model, evidence)
         report = self._report(clip, track, tracks, evidence, forgery, watch.timing(clip))
-        sound = None if clip.audio is None else _sound(clip.audio, mel, evidence, views)
+        sound = None if clip.audio is None else _sound(clip.audio, given.mel, evidence, views)
         return replace(report, sound=sound, inspection=views.path if views else None)
 
     def warm_up(self) -> None:
@@ -150,24 +150,19 @@ class Localizer:
         size, steps = self.model.mae.config.crop, self.model.mae.config.window
         heard, blank = np.ones(steps, bool), np.zeros((size, size, 3), np.uint8)
         silence = np.zeros(0, np.float32)
-        mel, lines = log_mel(silence, steps), vocoder_lines(silence, steps)
-        measure_evidence(self.model, [blank] * steps, mel, lines, heard)
+        sound = prepare_sound(silence, steps)
+        measure_evidence(self.model, [blank] * steps, *sound, heard)
         self.detector([np.zeros((225, 400, 3), np.uint8)])
 
     def _measure(
         self,
-        clip: Clip,
-        track: FaceTrack,
+        given: ModelInput,
         progress: Callable[[int, int], None],
         views: InspectionWriter | None = None,
         preview: Preview | None = None,
-    ) -> tuple[Evidence, np.ndarray]:
-        """The evidence of a face and the sound, and the log-mel."""
-        audio = clip.audio if clip.audio is not None else np.zeros(0, np.float32)
-        n_frames, heard = clip.grid.n_frames, heard_steps(clip)
-        mel, lines = log_mel(audio, n_frames), vocoder_lines(audio, n_frames)
-        crops = crop_faces(clip, crop_squares(track), self.model.mae.config.crop)
-        return measure_evidence(self.model, crops, mel, lines, heard, progress, views, preview), mel
+    ) -> Evidence:
+        sound = given.mel, given.lines, given.heard
+        return measure_evidence(self.model, given.faces, *sound, progress, views, preview)
 
     def _glimpse(self, clip: Clip, preview: Preview, progress: Callable[[int, int], None]) -> None:
         """Shows the curve of the first seconds before the faces of the whole clip are looked for.
@@ -184,7 +179,8 @@ class Localizer:
 
         with suppress(NoFace):
             track = track_faces(beginning, self.detector, stopped)[0]
-            self._measure(beginning, track, stopped, preview=early)
+            given = prepare(beginning, track, self.model.mae.config.crop)
+            self._measure(given, stopped, preview=early)
 
     def _against_usual(self, preview: Preview) -> Preview:
         """Errors -> multiples of the authentic p95, the scale on which `preview` is told."""
@@ -298,7 +294,7 @@ def _sound(
     return SoundEvidence(
         mel=mel[:, :MEL_BINS].astype(np.float16),
         error=evidence.sound_error,
-        peaks=peaks(audio).astype(np.float16),
+        peaks=waveform_peaks(audio).astype(np.float16),
         rebuilt=views.rebuilt_mel.astype(np.float16) if views else None,
     )
 

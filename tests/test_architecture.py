@@ -30,7 +30,12 @@ FORBIDDEN = {
     "train/losses": {"deeploc.localizer", "deeploc.faces"},
 }
 
-STANDARD_LIBRARY_ONLY = ("deeploc/timeline.py", "deeploc/errors.py", "deeploc/calibration.py")
+STANDARD_LIBRARY_ONLY = (
+    "deeploc/timeline.py",
+    "deeploc/errors.py",
+    "deeploc/calibration.py",
+    "deeploc/media/formats.py",
+)
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "tools"}
 LATE_IMPORTS = {  # for a quick --help
     "deeploc/cli/analyse.py": ("deeploc.localizer", "deeploc.cli"),

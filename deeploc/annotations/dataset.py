@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from deeploc.annotations.formats.table import CSV_COLUMNS
-from deeploc.annotations.formats.ummaformer import SOUND_SUFFIXES
 from deeploc.annotations.read import (
     AUTO,
     read_truths,
@@ -21,10 +20,14 @@ from deeploc.annotations.truth import (
     to_split,
 )
 from deeploc.errors import BadAnnotations
+from deeploc.media.formats import (
+    SOUND_SUFFIXES,
+    VIDEO_SUFFIXES,
+    is_video,
+)
 
 FOLDER = "folder"
-VIDEO_SUFFIXES = {".mp4", ".mov", ".webm", ".mkv", ".avi", ".mpg", ".m4v"}
-SUFFIXES = sorted(VIDEO_SUFFIXES) + sorted(SOUND_SUFFIXES)
+SUFFIXES = (*VIDEO_SUFFIXES, *SOUND_SUFFIXES)
 PLACES: tuple[tuple[str, ...], ...] = (
     ("metadata.json",),
     ("metadata.min.json",),
@@ -146,7 +149,7 @@ def _read_folder(folder: Path) -> list[ClipTruth]:
 
     A clip's identity is its own folder's name, where that is neither a label nor a split.
     """
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in VIDEO_SUFFIXES)
+    files = sorted(file for file in folder.rglob("*") if is_video(file))
     annotations = [_in_folder(folder, file.relative_to(folder)) for file in files]
     if not annotations:
         raise BadAnnotations(f"{folder} holds neither an annotation file nor clips.")

@@ -16,9 +16,8 @@ import fsspec
 import pandas as pd
 
 from deeploc.errors import UnreadableMedia
+from deeploc.media.formats import is_video
 
-SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".mts", ".ts"}
-SUFFIXES |= {".wmv", ".flv", ".ogv", ".3gp"}
 COLUMNS = ("file", "path", "clip", "video")  # of a CSV, the first of these that it has
 
 
@@ -29,7 +28,7 @@ def is_remote(place: str) -> bool:
 def is_one(place: str) -> bool:
     """Whether the place is a single clip, by its name alone where it is remote."""
     if is_remote(place):
-        return "*" not in place and posixpath.splitext(place)[1].lower() in SUFFIXES
+        return "*" not in place and is_video(place)
     return (
         not _is_pattern(place) and not Path(place).is_dir() and not place.lower().endswith(".csv")
     )
@@ -65,15 +64,11 @@ def _clips(place: str) -> list[str]:
 def _of_folder(place: str) -> list[str]:
     if not is_remote(place):
         if _is_pattern(place):
-            return sorted(path for path in glob(place, recursive=True) if _is_video(path))
-        return sorted(str(path) for path in Path(place).rglob("*") if _is_video(path.name))
+            return sorted(path for path in glob(place, recursive=True) if is_video(path))
+        return sorted(str(path) for path in Path(place).rglob("*") if is_video(path.name))
     system, root = fsspec.core.url_to_fs(place)
     paths = system.glob(root) if "*" in place else system.find(root)
-    return [system.unstrip_protocol(path) for path in sorted(paths) if _is_video(path)]
-
-
-def _is_video(name: str) -> bool:
-    return posixpath.splitext(name)[1].lower() in SUFFIXES
+    return [system.unstrip_protocol(path) for path in sorted(paths) if is_video(path)]
 
 
 def _of_csv(place: str) -> list[str]:

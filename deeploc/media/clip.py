@@ -96,7 +96,7 @@ class Clip:
 
     `grid`: 25 Hz steps that cover the picture. `pts_s (F,) float64`: when each source frame is
     shown, sorted. `audio (S,) float32`: 16 kHz mono, `S = grid.n_frames * 640`, zeros where the
-    file holds no sound; None without decodable sound. `heard`: where the file does hold sound.
+    file holds no sound; None without decodable sound. `sound_timeline`: where it does hold some.
     `zero_s`: the file's own timestamp that counts as time zero.
     """
 
@@ -105,7 +105,7 @@ class Clip:
     grid: FrameGrid
     pts_s: np.ndarray
     audio: np.ndarray | None
-    heard: Timeline
+    sound_timeline: Timeline
     warnings: tuple[str, ...] = ()
     zero_s: float = 0.0
 
@@ -165,7 +165,7 @@ class _Sound:
     """See `Clip`. `end_s`: where the file's sound ends, be it after the picture."""
 
     audio: np.ndarray | None = None
-    heard: Timeline = field(default_factory=Timeline)
+    timeline: Timeline = field(default_factory=Timeline)
     end_s: float = 0.0
 
 
@@ -188,7 +188,7 @@ def open_clip(path: str | Path) -> Clip:
         grid=grid,
         pts_s=scan.pts_s,
         audio=sound.audio,
-        heard=sound.heard,
+        sound_timeline=sound.timeline,
         warnings=tuple(_warnings(scan, grid, sound)),
         zero_s=scan.zero_s,
     )
@@ -238,8 +238,8 @@ def _warnings(scan: _Scan, grid: FrameGrid, sound: _Sound) -> Iterator[str]:
     if sound.audio is None:
         which = "The sound can't be decoded" if scan.info.has_audio else "The clip has no sound"
         yield f"{which}: only the picture can be examined."
-    elif sound.heard.duration < grid.duration - 0.2:
-        yield f"Only {sound.heard.duration:.1f} s of the {grid.duration:.1f} s have sound."
+    elif sound.timeline.duration < grid.duration - 0.2:
+        yield f"Only {sound.timeline.duration:.1f} s of the {grid.duration:.1f} s have sound."
     if sound.end_s > grid.duration + 0.5:
         yield (
             f"The sound lasts {sound.end_s - grid.duration:.1f} s longer than the picture; "
@@ -250,7 +250,7 @@ def _warnings(scan: _Scan, grid: FrameGrid, sound: _Sound) -> Iterator[str]:
 def _read_sound(path: Path, zero_s: float, grid: FrameGrid) -> _Sound:
     """The sound on the grid; nothing where nothing decodes."""
     audio = np.zeros(round(grid.duration * AUDIO_RATE_HZ), np.float32)
-    heard: list[Segment] = []
+    decoded: list[Segment] = []
     last = None
     for start, samples in sound_chunks(path, zero_s, AUDIO_RATE_HZ):
         last = start + len(samples)
@@ -258,8 +258,8 @@ def _read_sound(path: Path, zero_s: float, grid: FrameGrid) -> _Sound:
         if begin >= end:
             continue
         audio[begin:end] = samples[begin - start : end - start]
-        heard.append(Segment(begin / AUDIO_RATE_HZ, end / AUDIO_RATE_HZ))
-    return _Sound() if last is None else _Sound(audio, Timeline.of(heard), last / AUDIO_RATE_HZ)
+        decoded.append(Segment(begin / AUDIO_RATE_HZ, end / AUDIO_RATE_HZ))
+    return _Sound() if last is None else _Sound(audio, Timeline.of(decoded), last / AUDIO_RATE_HZ)
 
 
 def _scan(path: Path) -> _Scan:

@@ -160,7 +160,7 @@ def test_sound_stays_in_place(tmp_path: Path) -> None:
     assert clip.audio.dtype == np.float32
     assert len(clip.audio) == clip.grid.n_frames * 640
     assert click_time(clip.audio) == pytest.approx(1.234, abs=0.001)
-    assert clip.heard.duration == pytest.approx(3, abs=0.001)
+    assert clip.sound_timeline.duration == pytest.approx(3, abs=0.001)
     assert clip.warnings == ()
 
 
@@ -170,7 +170,7 @@ def test_late_and_short_sound_stays_in_place(tmp_path: Path, name: str) -> None:
     path = write_av(tmp_path / name, np.arange(100) / 25, audio=sound, audio_start_s=1.5)
     clip = open_clip(path)
     assert click_time(clip.audio) == pytest.approx(1.9, abs=0.01)
-    heard = clip.heard.segments
+    heard = clip.sound_timeline.segments
     assert len(heard) == 1
     assert (heard[0].start, heard[0].end) == pytest.approx((1.5, 2.5), abs=0.045)
     assert "Only 1.0 s of the 4.0 s have sound." in clip.warnings
@@ -203,7 +203,7 @@ def test_no_sound(tmp_path: Path) -> None:
     clip = open_clip(path)
     assert clip.audio is None
     assert not clip.info.has_audio
-    assert len(clip.heard) == 0
+    assert len(clip.sound_timeline) == 0
 
 
 def test_files_that_are_no_video_say_why(tmp_path: Path) -> None:
@@ -259,8 +259,8 @@ def test_gap_in_the_sound_stays_open(tmp_path: Path) -> None:
     )
     clip = open_clip(path)
     assert click_time(clip.audio) == pytest.approx(2.2, abs=0.002)
-    assert len(clip.heard) == 2
-    assert clip.heard.duration == pytest.approx(2.0, abs=0.03)
+    assert len(clip.sound_timeline) == 2
+    assert clip.sound_timeline.duration == pytest.approx(2.0, abs=0.03)
 
 
 def test_sound_alone_is_no_video(tmp_path: Path) -> None:

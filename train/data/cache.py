@@ -24,13 +24,13 @@ from deeploc.annotations import (
     read_truths,
 )
 from deeploc.audio import MEL_PER_STEP
+from deeploc.media.formats import is_sound
 from train.data.face_images import (
     EncodedFaces,
     encode_faces,
 )
 
 METADATA = "metadata.json"
-SPEECH_SUFFIXES = {".flac", ".wav", ".mp3", ".m4a", ".ogg"}
 PATIENCE = 1000
 
 
@@ -98,7 +98,7 @@ class CachedClip:
     @property
     def audio_only(self) -> bool:
         """Whether the clip is speech without a picture."""
-        return Path(self.annotation.file).suffix.lower() in SPEECH_SUFFIXES
+        return is_sound(self.annotation.file)
 
     @property
     def pristine(self) -> bool:

@@ -34,18 +34,9 @@ from deeploc.annotations import (
     read_truths,
     write_lavdf,
 )
-from deeploc.audio import (
-    heard_steps,
-    log_mel,
-    vocoder_lines,
-)
 from deeploc.errors import (
     BadAnnotations,
     DeepLocError,
-)
-from deeploc.faces.crop import (
-    crop_faces,
-    crop_squares,
 )
 from deeploc.faces.detector import FaceDetector
 from deeploc.faces.tracker import track_faces
@@ -53,10 +44,14 @@ from deeploc.media.clip import (
     VIDEO_RATE_HZ,
     open_clip,
 )
+from deeploc.media.formats import is_sound
 from deeploc.models.mae import MAEConfig
+from deeploc.preprocess import (
+    prepare,
+    prepare_sound,
+)
 from train.data.cache import (
     METADATA,
-    SPEECH_SUFFIXES,
     ClipTensors,
     cached_path,
 )
@@ -74,13 +69,12 @@ def extract_clip(path: Path, detector: FaceDetector, size: int) -> ClipTensors:
     """Decode, track, crop: one clip as tensors. Raises `DeepLocError` where the localizer would."""
     clip = open_clip(path)
     track = track_faces(clip, detector, lambda done, total: None)[0]
-    crops = list(crop_faces(clip, crop_squares(track), size))
+    given = prepare(clip, track, size)
+    crops = list(given.faces)
     seen = np.array([crop is not None for crop in crops])
     blank = np.zeros((size, size, 3), np.uint8)
     faces = np.stack([blank if crop is None else crop for crop in crops])
-    audio = clip.audio if clip.audio is not None else np.zeros(0, np.float32)
-    sound = log_mel(audio, len(crops)), vocoder_lines(audio, len(crops))
-    return ClipTensors(faces, *sound, seen, heard_steps(clip))
+    return ClipTensors(faces, given.mel, given.lines, seen, given.heard)
 
 
 def extract_speech(path: Path) -> ClipTensors:
@@ -91,8 +85,7 @@ def extract_speech(path: Path) -> ClipTensors:
         raise DeepLocError("it holds no sound")
     nothing = np.zeros((n_frames, 0, 0, 3), np.uint8)
     everywhere = np.ones(n_frames, bool)
-    sound = log_mel(audio, n_frames), vocoder_lines(audio, n_frames)
-    return ClipTensors(nothing, *sound, ~everywhere, everywhere)
+    return ClipTensors(nothing, *prepare_sound(audio, n_frames), ~everywhere, everywhere)
 
 
 def with_splits(annotations: list[ClipTruth]) -> list[ClipTruth]:
@@ -148,7 +141,7 @@ def _work(clip: ClipTruth, root: Path, cache: Path, size: int) -> str | None:
     if target.exists():
         return None
     try:
-        if Path(clip.file).suffix.lower() in SPEECH_SUFFIXES:
+        if is_sound(clip.file):
             tensors = extract_speech(root / clip.file)
         else:
             tensors = extract_clip(root / clip.file, _detector(), size)

@@ -35,7 +35,11 @@ from deeploc.media.clip import (
     VIDEO_RATE_HZ,
     open_clip,
 )
-from train.data.cache import SPEECH_SUFFIXES
+from deeploc.media.formats import (
+    SOUND_SUFFIXES,
+    VIDEO_SUFFIXES,
+    is_sound,
+)
 from train.forge.chunk import (
     STEP_SAMPLES,
     forge_chunk,
@@ -59,7 +63,6 @@ from train.forge.splice import (
     splice_chunk,
 )
 
-SUFFIXES = {".mp4", ".mov", ".webm", ".mkv", ".avi", ".mpg", ".m4v"}
 SPLITS = ("train", "dev", "test")
 HELD_OUT_SHARE = 0.2
 MIN_CHUNK_S = 2.5
@@ -71,7 +74,7 @@ def read_manifest(manifest: Path) -> pd.DataFrame:
 
 
 def list_clips(
-    authentic: Path, manifest: Path | None, suffixes: Collection[str] = SUFFIXES
+    authentic: Path, manifest: Path | None, suffixes: Collection[str] = VIDEO_SUFFIXES
 ) -> list[tuple[Path, str]]:
     """Authentic clips of the `suffixes` and their identities.
 
@@ -157,7 +160,7 @@ def _pieces(
     shortest = int(MIN_CHUNK_S * VIDEO_RATE_HZ)
     for path, identity in clips:
         try:
-            if path.suffix.lower() in SPEECH_SUFFIXES:
+            if is_sound(path):
                 n_frames = len(heard(path)) // STEP_SAMPLES
             else:
                 n_frames = open_clip(path).grid.n_frames
@@ -286,7 +289,7 @@ def chunks_of(options: argparse.Namespace) -> list[Chunk]:
         clips = list_clips(options.authentic, options.manifest)
         chunks = cut_chunks(clips, options.seed, length, most, held_out)
     if options.speech:
-        speech = list_clips(options.speech, options.manifest, SPEECH_SUFFIXES)
+        speech = list_clips(options.speech, options.manifest, SOUND_SUFFIXES)
         others = held_out | {chunk.identity for chunk in chunks if chunk.split != "train"}
         first = len(chunks)
         chunks += speech_chunks(speech, others, options.seed, length, most, first)

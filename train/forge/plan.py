@@ -6,9 +6,8 @@ Nothing here reads or writes a clip.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from train.data.cache import SPEECH_SUFFIXES
+from deeploc.media.formats import is_sound
 
 NULL_EVERY = 3
 Variant = tuple[str, tuple[str, ...]]
@@ -55,7 +54,7 @@ class Chunk:
     @property
     def unseen(self) -> bool:
         """Whether it is speech without a picture."""
-        return Path(self.path).suffix.lower() in SPEECH_SUFFIXES
+        return is_sound(self.path)
 
 
 @dataclass(frozen=True)

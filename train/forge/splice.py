@@ -28,8 +28,8 @@ from deeploc.media.clip import (
     VIDEO_RATE_HZ,
     open_clip,
 )
+from deeploc.media.formats import is_sound
 from deeploc.media.writer import write_clip
-from train.data.cache import SPEECH_SUFFIXES
 from train.forge.chunk import (
     STEP_SAMPLES,
     at_loudness,
@@ -91,7 +91,7 @@ def list_splices(
             number, str(folder / pair), people[pair], splits[people[pair]], 0, MOST_STEPS,
             tuple(fakes[pair]),
         )  # fmt: skip
-        if Path(pair).suffix in SPEECH_SUFFIXES:
+        if is_sound(pair):
             faces = [r.path for r in silent.itertuples() if splits[r.identity] == chunk.split]
             if not faces:
                 continue
@@ -109,7 +109,7 @@ def _paired(table: pd.DataFrame) -> list[tuple[Any, str]]:
         (table.label == "forged") & table.modified.isin(("visual", "audio"))
     ].itertuples():
         pair = row.pair or _same_name(row, authentic)
-        if pair and (row.modified == "audio" or Path(pair).suffix not in SPEECH_SUFFIXES):
+        if pair and (row.modified == "audio" or not is_sound(pair)):
             found.append((row, pair))
     return found
 

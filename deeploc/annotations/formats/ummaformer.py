@@ -8,7 +8,6 @@ Values that have `modify_video` and `modify_audio` are read as LAV-DF.
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import Any
 
 from deeploc.annotations.formats.lavdf import lavdf_clip
@@ -19,9 +18,8 @@ from deeploc.annotations.truth import (
     to_timeline,
     with_fused,
 )
+from deeploc.media.formats import is_sound
 from deeploc.scores import Stream
-
-SOUND_SUFFIXES = {".wav", ".flac", ".mp3", ".m4a", ".ogg"}
 
 
 def ummaformer_clip(key: str, row: Any) -> ClipTruth:
@@ -30,7 +28,7 @@ def ummaformer_clip(key: str, row: Any) -> ClipTruth:
     row = {"file": key, **row}
     if {"modify_video", "modify_audio"} <= set(row):
         return lavdf_clip(row)
-    spoken = PurePosixPath(str(row["file"])).suffix.lower() in SOUND_SUFFIXES
+    spoken = is_sound(str(row["file"]))
     stream: Stream = "audio" if spoken or "feature_frames" in row else "visual"
     if "fake_periods" not in row:
         raise ValueError("expected the key 'fake_periods'")
