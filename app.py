@@ -1,20 +1,20 @@
 """Starts the page: `python app.py`, or `gradio app.py` for hot reload.
 
-Every flag has an environment variable; README.md lists them, and the limits in app/space.py.
+Every flag has an environment variable; README.md lists them. Limits: app/runtime/space.py.
 """
 
-from app.flags import flags
-from app.push import can_push
-from app.runtime.space import placed
-from app.runtime.storage import private_folder
-from app.theme import (
+from app.flags import parse_flags
+from app.page.push import can_push
+from app.page.theme import (
     CSS,
     THEME,
 )
+from app.runtime.space import placed
+from app.runtime.storage import use_private_folder
 from app.ui import build_demo
 
-options = flags()
-private_folder()
+options = parse_flags()
+use_private_folder()
 demo = build_demo(
     placed(options.checkpoint, options.device),
     at_once=options.limits.at_once,

@@ -20,9 +20,9 @@ from app.annotation_files import (
     EXPORTS,
     file_name,
 )
-from app.choice import (
-    Choice,
-    bare_report,
+from app.jobs import (
+    Job,
+    unanalysed_report,
 )
 from app.runtime.analysis import (
     Failure,
@@ -30,11 +30,11 @@ from app.runtime.analysis import (
     Progress,
     run,
 )
-from app.runtime.downloads import (
-    Downloads,
-    Shown,
+from app.runtime.queue import AnalysisQueue
+from app.runtime.results import (
+    Result,
+    ResultStore,
 )
-from app.runtime.queue import Line
 from app.wording import (
     BROKEN,
     STAGES,
@@ -63,12 +63,12 @@ REPORTS = (".json", ".npz")
 
 
 class Api:
-    """What programs may ask for. They wait in the same line as visitors do."""
+    """What programs may ask for. They wait in the same queue as visitors do."""
 
-    def __init__(self, localizer: Localize, line: Line, downloads: Downloads) -> None:
+    def __init__(self, localizer: Localize, queue: AnalysisQueue, results: ResultStore) -> None:
         self.localizer = localizer
-        self.line = line
-        self.downloads = downloads
+        self.queue = queue
+        self.results = results
 
     def analyse(
         self,
@@ -87,10 +87,10 @@ class Api:
             face: Number of the face to score where several stay, from 1; the largest by default.
             model: A repository on the Hub, owner/name or owner/name@revision; else the page's own.
         """
-        with told():
+        with as_gradio_error():
             report = self._report(clip, face, progress, model)
-            shown = Shown(report, Path(clip), Choice(clip), Cut(Path(clip), 0.0))
-            return report.to_dict() | {"page": f"/?result={self.downloads.keep(shown)}"}
+            result = Result(report, Path(clip), Job(clip), Cut(Path(clip), 0.0))
+            return report.to_dict() | {"page": f"/?result={self.results.keep(result)}"}
 
     def compare(
         self,
@@ -114,13 +114,13 @@ class Api:
             clip: The video file, where there is no report.
             tiou: Temporal IoU from which an interval counts as found, above 0, up to 1.
         """
-        with told():
+        with as_gradio_error():
             if not 0 < tiou <= 1:
                 raise DeepLocError(f"tiou is {tiou:g}. Give a number above 0, up to 1.")
             if not report and not clip:
                 raise DeepLocError("Send a report, or the clip to analyse.")
             found = read_report(report) if report else self._report(clip, None, progress)
-            annotation = read_annotation(_needed(truth, "a truth file"), media_of(found))
+            annotation = read_annotation(_required(truth, "a truth file"), media_of(found))
             return compare(found, annotation_to_truth(annotation).segments, tiou)
 
     def formats(self, file: str, to: str = "json", about: str | None = None) -> str:
@@ -134,13 +134,13 @@ class Api:
             to: The format to write.
             about: The clip, or a report or DeepLoc JSON of it; only those tell length and fps.
         """
-        with told():
-            source = _needed(file, "a report or an annotation")
+        with as_gradio_error():
+            source = _required(file, "a report or an annotation")
             media = _media(Path(about)) if about else None
-            annotation = _found(source) or read_annotation(source, media)
+            annotation = _annotation_of_report(source) or read_annotation(source, media)
             chosen = FORMATS[to]
             name = Path(file_name(annotation.media.name)).stem + chosen.suffix
-            target = self.downloads.folder / secrets.token_urlsafe(16) / name
+            target = self.results.folder / secrets.token_urlsafe(16) / name
             target.parent.mkdir(parents=True)
             chosen.write(annotation, target)
             return str(target)
@@ -148,9 +148,9 @@ class Api:
     def _report(
         self, clip: str | None, face: int | None, progress: gr.Progress, model: str | None = None
     ) -> Report:
-        path = str(_needed(clip, "a video file"))
+        path = str(_required(clip, "a video file"))
         localizer = partial(self.localizer, picked=model) if model else self.localizer
-        for state in run(localizer, path, face, threading.Event(), self.line):
+        for state in run(localizer, path, face, threading.Event(), self.queue):
             if isinstance(state, Progress):
                 progress((state.completed, state.total), desc=STAGES[state.stage], unit="steps")
             elif isinstance(state, Report):
@@ -161,22 +161,22 @@ class Api:
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """What a caller can do something about becomes the sentence of the answer."""
+def as_gradio_error() -> Iterator[None]:
+    """Answers the sentence of a `DeepLocError` to the caller."""
     try:
         yield
     except DeepLocError as error:
         raise gr.Error(str(error), print_exception=False) from error
 
 
-def _needed(path: str | None, what: str) -> Path:
+def _required(path: str | None, what: str) -> Path:
     if not path:
         raise DeepLocError(f"Send {what}.")
     return Path(path)
 
 
-def _found(path: Path) -> Annotation | None:
-    """What a report says; None for a JSON that is something else."""
+def _annotation_of_report(path: Path) -> Annotation | None:
+    """The annotation in a report; None for a JSON that is something else."""
     if path.suffix.lower() not in REPORTS:
         return None
     try:
@@ -190,15 +190,15 @@ def _found(path: Path) -> Annotation | None:
 def _media(path: Path) -> Media:
     """Length and frame rate of a clip, from it or from what was made of it."""
     if path.suffix.lower() in REPORTS:
-        return (_found(path) or read_annotation(path, None)).media
-    return media_of(bare_report(path))
+        return (_annotation_of_report(path) or read_annotation(path, None)).media
+    return media_of(unanalysed_report(path))
 
 
 def described(endpoint: Callable) -> str:
-    """An endpoint and its parameters, for where Gradio shows one text only."""
+    """The description of an endpoint with its parameters, for clients that show one text only."""
     text, parameters, _ = get_function_description(endpoint)
-    told_of = [f"`{name}`: {said}" for name, said in parameters.items() if said]
-    return f"{text} Parameters: {' '.join(told_of)}\n"
+    lines = [f"`{name}`: {line}" for name, line in parameters.items() if line]
+    return f"{text} Parameters: {' '.join(lines)}\n"
 
 
 def add_api(api: Api, most: int) -> None:
@@ -236,7 +236,7 @@ def add_api(api: Api, most: int) -> None:
                 gr.File(label="The file in the other format"),
             ),
         }
-        asked = gr.Button()
+        trigger = gr.Button()
     for name, (endpoint, inputs, output) in endpoints.items():
-        said = described(endpoint)
-        asked.click(endpoint, inputs, output, api_name=name, api_description=said, **waits)
+        text = described(endpoint)
+        trigger.click(endpoint, inputs, output, api_name=name, api_description=text, **waits)

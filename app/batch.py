@@ -14,22 +14,22 @@ from pathlib import Path
 from typing import Literal
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from app.choice import Choice
-from app.runtime.downloads import (
-    Downloads,
-    Shown,
-)
+from app.jobs import Job
+from app.runtime.results import Result, ResultStore
 from deeploc.media.trim import Cut
 from deeploc.report import Report
 
 HEADERS = ("#", "File", "Verdict", "Score", "Forged, s", "Intervals", "Length, s", "Notes")
 WIDTHS: list[str | int] = [48, 200, 230, 90, 100, 100, 100, 340]  # pixels
-TEXTS = ("File", "Verdict", "Notes")
-TYPES: list[Literal["str", "number"]] = ["str" if name in TEXTS else "number" for name in HEADERS]
+TEXT_COLUMNS = ("File", "Verdict", "Notes")
+TYPES: list[Literal["str", "number"]] = [
+    "str" if name in TEXT_COLUMNS else "number" for name in HEADERS
+]
+Cell = str | float | None
 
 
 @dataclass(frozen=True)
-class Entry:
+class BatchRow:
     """A clip that is done: its report and the ticket that opens it, or why there is none."""
 
     name: str
@@ -37,8 +37,8 @@ class Entry:
     ticket: str = ""
     problem: str = ""
 
-    def cells(self, number: int) -> list[str | float | None]:
-        """What the table shows, under `HEADERS`."""
+    def cells(self, number: int) -> list[Cell]:
+        """The row of the table, under `HEADERS`."""
         if self.report is None:
             return [number, self.name, "not analysed", None, None, None, None, self.problem]
         report = self.report
@@ -55,36 +55,37 @@ class Entry:
         ]
 
 
-def done(path: str, choice: Choice, report: Report, downloads: Downloads) -> Entry:
-    """The row of an analysed clip, which can be opened from now on."""
-    own = Choice(path, model=choice.model)
-    ticket = downloads.keep(Shown(report, Path(path), own, Cut(Path(path), 0.0)))
-    return Entry(Path(path).name, report, ticket)
+def analysed_row(path: str, job: Job, report: Report, results: ResultStore) -> BatchRow:
+    """The row of an analysed clip, whose result can be opened from now on."""
+    own = Job(path, model=job.model)
+    ticket = results.keep(Result(report, Path(path), own, Cut(Path(path), 0.0)))
+    return BatchRow(Path(path).name, report, ticket)
 
 
-def rows(entries: list[Entry]) -> list[list[str | float | None]]:
-    return [entry.cells(number) for number, entry in enumerate(entries, 1)]
+def table_cells(rows: list[BatchRow]) -> list[list[Cell]]:
+    """All rows of the table, numbered from 1."""
+    return [row.cells(number) for number, row in enumerate(rows, 1)]
 
 
-def write_zip(entries: list[Entry], target: Path) -> None:
-    """All reports as JSON, and the table as CSV."""
+def write_zip(rows: list[BatchRow], target: Path) -> None:
+    """Writes all reports as JSON, and the table as CSV."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with ZipFile(target, "w", ZIP_DEFLATED) as archive:
-        archive.writestr("reports.csv", _csv(entries))
-        for name, report in _named(entries):
+        archive.writestr("reports.csv", _csv(rows))
+        for name, report in _named_reports(rows):
             archive.writestr(name, json.dumps(report.to_dict(), indent=1))
 
 
-def _csv(entries: list[Entry]) -> str:
+def _csv(rows: list[BatchRow]) -> str:
     text = io.StringIO()
-    csv.writer(text).writerows([HEADERS, *rows(entries)])
+    csv.writer(text).writerows([HEADERS, *table_cells(rows)])
     return text.getvalue()
 
 
-def _named(entries: list[Entry]) -> Iterator[tuple[str, Report]]:
-    """Files of one name are numbered by their rows."""
-    stems = [Path(entry.name).stem for entry in entries]
-    for number, (entry, stem) in enumerate(zip(entries, stems, strict=True), 1):
-        if entry.report is not None:
-            again = f"-{number}" if stems.count(stem) > 1 else ""
-            yield f"{stem}{again}.deeploc.json", entry.report
+def _named_reports(rows: list[BatchRow]) -> Iterator[tuple[str, Report]]:
+    """Each report with its file name; clips of one name are told apart by their row numbers."""
+    stems = [Path(row.name).stem for row in rows]
+    for number, (row, stem) in enumerate(zip(rows, stems, strict=True), 1):
+        if row.report is not None:
+            suffix = f"-{number}" if stems.count(stem) > 1 else ""
+            yield f"{stem}{suffix}.deeploc.json", row.report

@@ -29,8 +29,8 @@ def result_paths(clip: str | Path) -> tuple[Path, Path]:
     return folder / f"{stem}.npz", folder / f"{stem}.mp4"
 
 
-def saved_result(clip: str | Path, info: ModelInfo | None) -> Report | None:
-    """The report kept for a clip, if the model `info` made it or there is no model; else None."""
+def example_report(clip: str | Path, info: ModelInfo | None) -> Report | None:
+    """The report of an example, if the model `info` made it or there is no model; else None."""
     path, inspection = result_paths(clip)
     if not path.exists():
         return None

@@ -11,8 +11,8 @@ from app.runtime.space import limits
 from deeploc.errors import DeepLocError
 
 
-def flags() -> argparse.Namespace:
-    """The flags, and the `limits` of the environment. What can't be ends with a sentence."""
+def parse_flags() -> argparse.Namespace:
+    """The flags, with the `limits` of the environment. Ends the program if they can't be had."""
     parser = argparse.ArgumentParser(prog="app.py", description="The DeepLoc page.")
     add, environ = parser.add_argument, os.environ
     add("--checkpoint", metavar="DIR_OR_REPO", help="instead of the embedded one: DEEPLOC_MODEL")
@@ -27,12 +27,12 @@ def flags() -> argparse.Namespace:
         options.limits = limits()
     except DeepLocError as error:
         parser.error(str(error))
-    needing(options.mcp, "mcp", "requirements-mcp.txt")
-    needing(options.push, "authlib", "requirements-push.txt")
+    require_package(options.mcp, "mcp", "requirements-mcp.txt")
+    require_package(options.push, "authlib", "requirements-push.txt")
     return options
 
 
-def needing(wanted: bool, package: str, requirements: str) -> None:
-    """Ends the program with a sentence where a package of what is wanted is missing."""
+def require_package(wanted: bool, package: str, requirements: str) -> None:
+    """Ends the program with a sentence if a wanted package is not installed."""
     if wanted and find_spec(package) is None:
         sys.exit(f"app.py: this needs more packages: pip install -r {requirements}")

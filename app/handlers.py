@@ -1,6 +1,6 @@
 """What happens when the visitor acts: upload, example, cancel, another face, a truth file.
 
-A handler returns updates for the components that `app.ui` names; nothing here lays anything out.
+A handler answers with `PageUpdate`s. Nothing here knows the components of the page.
 """
 
 from __future__ import annotations
@@ -12,26 +12,23 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import gradio as gr
 
 from app.batch import (
-    Entry,
-    done,
-    rows,
+    BatchRow,
+    analysed_row,
+    table_cells,
     write_zip,
 )
-from app.choice import (
-    Choice,
-    bare_report,
-    chosen,
-    of_part,
-    opened_report,
-    truth_of,
+from app.examples import example_report
+from app.jobs import (
+    Job,
+    read_job,
+    saved_report,
+    truth_of_job,
+    unanalysed_report,
+    with_part_warning,
 )
-from app.examples import saved_result
-from app.panels import (
+from app.page.panels import (
     batch_panel,
     failure_panel,
     model_panel,
@@ -40,6 +37,10 @@ from app.panels import (
     progress_panel,
     queue_panel,
     waiting_panel,
+)
+from app.page.updates import (
+    FaceChoices,
+    PageUpdate,
 )
 from app.runtime.analysis import (
     Failure,
@@ -50,11 +51,11 @@ from app.runtime.analysis import (
     Stopped,
     run,
 )
-from app.runtime.downloads import (
-    Downloads,
-    Shown,
+from app.runtime.queue import AnalysisQueue
+from app.runtime.results import (
+    Result,
+    ResultStore,
 )
-from app.runtime.queue import Line
 from app.viewer.payload import to_payload
 from app.wording import (
     BATCH_DONE,
@@ -63,6 +64,7 @@ from app.wording import (
     CANCELLED,
     FAILED,
     LINK_GONE,
+    NOT_ARRIVED,
 )
 from deeploc.errors import (
     Cancelled,
@@ -78,246 +80,253 @@ from deeploc.report import (
 
 logger = logging.getLogger(__name__)
 
-Updates = dict[str, Any]  # by the name of a component in app.ui
-
 
 class Handlers:
-    """The page's reactions, around one localizer. `proxies`: where display proxies, cuts and
-    inspection clips are written."""
+    """The page's reactions, around one localizer.
+
+    `folder`: where display proxies, parts of clips and inspection clips are written. `at_once`: how
+    many analyses run at a time.
+    """
 
     def __init__(
         self,
         localizer: Localize,
-        proxies: Path,
-        downloads: Downloads | None = None,
+        folder: Path,
+        results: ResultStore | None = None,
         at_once: int = 1,
     ) -> None:
         self.localizer = localizer
-        self.proxies = proxies
-        self.downloads = downloads or Downloads(proxies, 3600)
+        self.folder = folder
+        self.results = results or ResultStore(folder, 3600)
         self.sessions = Sessions()
-        self.line = Line(at_once)
-        self.batches: set[str] = set()  # visitors whose clips are still being analysed
+        self.queue = AnalysisQueue(at_once)
+        self.batch_sessions: set[str] = set()  # visitors whose clips are still being analysed
 
-    def pick(self, picked: str | None) -> Updates:
-        """A model was picked: which one it is, or why it can't be had; then the page's own is."""
+    # Before an analysis.
+
+    def pick_model(self, picked: str | None) -> PageUpdate:
+        """A model was picked: says which one it is, or goes back to the page's own."""
         ready = getattr(self.localizer, "ready", None)
         if ready is None:
-            return {"model_note": ""}
+            return PageUpdate(model_note="")
         try:
-            return {"model_note": model_panel(ready((picked or "").strip()).info)}
+            return PageUpdate(model_note=model_panel(ready((picked or "").strip()).info))
         except DeepLocError as error:
-            return {"model": "", "model_note": notice_panel(str(error))}
+            return PageUpdate(model="", model_note=notice_panel(str(error)))
         except Exception:
             logger.exception("a model could not be loaded")
-            return {"model": "", "model_note": notice_panel(BROKEN)}
+            return PageUpdate(model="", model_note=notice_panel(BROKEN))
 
-    def receive(self, data: dict, uploads: Path, model: str | None) -> Updates:
-        """The page sent a clip: checked, then as `wait`."""
+    def receive(self, data: dict, uploads: Path, model: str | None) -> PageUpdate:
+        """The browser sent a clip: checks it, then as `wait`."""
         try:
-            return self.wait(chosen(data, uploads), model)
+            return self.wait(read_job(data, uploads), model)
         except (DeepLocError, TypeError, ValueError):
             return self.wait(None)
 
-    def wait(self, choice: Choice | None, model: str | None = None) -> Updates:
-        """A clip was chosen: show the stages at once, before the queue lets the run begin."""
-        return {
-            "choice": choice and replace(choice, model=(model or "").strip()),
-            "start": gr.update(visible=False),
-            "failure": gr.update(visible=False),
-            "result": gr.update(visible=False),
-            "busy": gr.update(visible=True),
-            "progress": waiting_panel(),
-        }
+    def wait(self, job: Job | None, model: str | None = None) -> PageUpdate:
+        """A clip was chosen: shows the stages at once, before the queue lets the run begin."""
+        return PageUpdate(
+            job=job and replace(job, model=(model or "").strip()),
+            show_start=False,
+            show_failure=False,
+            show_result=False,
+            show_busy=True,
+            progress=waiting_panel(),
+        )
+
+    # The analysis.
 
     def analyse(
-        self, choice: Choice | None, face: int | None, truth: str | None, session: str
-    ) -> Iterator[Updates]:
-        """Runs the localizer: progress updates, then the result or a calm failure."""
-        if choice is None:
-            yield self.fail("The clip did not arrive. Choose it again.")
+        self, job: Job | None, face: int | None, truth: str | None, session: str
+    ) -> Iterator[PageUpdate]:
+        """Does the job: progress, then the result or a calm failure."""
+        if job is None:
+            yield self.fail(NOT_ARRIVED)
             return
         stop = self.sessions.begin(session)
-        if choice.kind == "batch":
-            self.batches.add(session)
+        if job.kind == "batch":
+            self.batch_sessions.add(session)
             try:
-                yield from self.several(choice, stop)
+                yield from self.analyse_batch(job, stop)
             finally:
-                self.batches.discard(session)
+                self.batch_sessions.discard(session)
             return
         try:
-            ready = self.without_model(choice, face)
-            cut = choice.cut(self.proxies)
+            report = self.ready_report(job, face)
+            cut = job.cut(self.folder)
         except DeepLocError as error:
             yield self.fail(str(error))
             return
-        if ready:
-            yield {"progress": preparing_panel()}
-            yield self.show(ready, choice, cut, truth, stop)
+        if report:
+            yield PageUpdate(progress=preparing_panel())
+            yield self.show_report(report, job, cut, truth, stop)
             return
-        for state in run(self.of(choice), str(cut.path), face, stop, self.line):
-            if isinstance(state, Queued):
-                yield {"progress": queue_panel(state)}
-            elif isinstance(state, Progress):
-                yield {"progress": progress_panel(state)}
+        for state in run(self.localizer_of(job), str(cut.path), face, stop, self.queue):
+            if isinstance(state, Queued | Progress):
+                yield self.progress(state)
             elif isinstance(state, Failure):
                 yield self.fail(state.message)
             elif isinstance(state, Stopped):
-                yield self.back(CANCELLED)
+                yield self.back_to_start(CANCELLED)
             else:
-                yield {"progress": preparing_panel()}
-                yield self.show(of_part(state, cut, choice), choice, cut, truth, stop)
+                yield PageUpdate(progress=preparing_panel())
+                yield self.show_report(with_part_warning(state, cut, job), job, cut, truth, stop)
 
-    def of(self, choice: Choice) -> Localize:
-        """The localizer with the picked model, which keeps what it rebuilt."""
-        picked = {"picked": choice.model} if choice.model else {}
-        return partial(self.localizer, inspection=self.proxies, **picked)
-
-    def several(self, choice: Choice, stop: threading.Event) -> Iterator[Updates]:
-        """One clip after another: the table grows by a row for each."""
-        entries: list[Entry] = []
-        target = self.proxies / secrets.token_urlsafe(16) / "deeploc-reports.zip"
-        yield {"entries": entries, "batch": gr.update(visible=True), "table": [], "zip": None}
-        for path in choice.paths:
-            count = f"Clip {len(entries) + 1} of {len(choice.paths)}: {Path(path).name}"
-            yield {"batch_note": batch_panel(count)}
-            for state in run(self.of(choice), path, None, stop, self.line):
-                if isinstance(state, Queued):
-                    yield {"progress": queue_panel(state)}
-                elif isinstance(state, Progress):
-                    yield {"progress": progress_panel(state)}
+    def analyse_batch(self, job: Job, stop: threading.Event) -> Iterator[PageUpdate]:
+        """Analyses one clip after another: the table grows by a row for each."""
+        rows: list[BatchRow] = []
+        target = self.folder / secrets.token_urlsafe(16) / "deeploc-reports.zip"
+        yield PageUpdate(batch_rows=rows, show_batch=True, batch_table=[], batch_zip=None)
+        for path in job.paths:
+            count = f"Clip {len(rows) + 1} of {len(job.paths)}: {Path(path).name}"
+            yield PageUpdate(batch_note=batch_panel(count))
+            for state in run(self.localizer_of(job), path, None, stop, self.queue):
+                if isinstance(state, Queued | Progress):
+                    yield self.progress(state)
                 elif isinstance(state, Stopped):
-                    yield self.back(CANCELLED)
+                    yield self.back_to_start(CANCELLED)
                     return
                 elif isinstance(state, Failure):
-                    entries = [*entries, Entry(Path(path).name, problem=state.message)]
+                    rows = [*rows, BatchRow(Path(path).name, problem=state.message)]
                 else:
-                    entries = [*entries, done(path, choice, state, self.downloads)]
-            write_zip(entries, target)
-            yield {"entries": entries, "table": rows(entries), "zip": str(target)}
-        yield {**self.back(), "batch_note": batch_panel(BATCH_DONE.format(count=len(entries)))}
+                    rows = [*rows, analysed_row(path, job, state, self.results)]
+            write_zip(rows, target)
+            yield PageUpdate(batch_rows=rows, batch_table=table_cells(rows), batch_zip=str(target))
+        done = batch_panel(BATCH_DONE.format(count=len(rows)))
+        yield replace(self.back_to_start(), batch_note=done)
 
-    def open_row(self, entries: list[Entry], number: int, session: str) -> Iterator[Updates]:
-        """The result of a row; a clip that failed has none but its sentence.
+    def localizer_of(self, job: Job) -> Localize:
+        """The localizer with the picked model, which keeps what it reconstructed."""
+        picked = {"picked": job.model} if job.model else {}
+        return partial(self.localizer, inspection=self.folder, **picked)
 
-        None opens while others are still to come: that would end their run."""
-        if session in self.batches:
-            yield {"batch_note": batch_panel(BATCH_RUNNING)}
-            return
-        entry = entries[number - 1]
-        if entry.ticket:
-            yield from self.open_link(entry.ticket, session)
-        else:
-            yield self.fail(f"{entry.name}: {entry.problem}")
-
-    def without_model(self, choice: Choice, face: int | None) -> Report | None:
-        """A report that needs no analysis, saved before or empty; None where one must run."""
-        if choice.kind == "look":
-            return bare_report(choice.path)
-        if choice.kind == "report":
-            return opened_report(choice)
+    def ready_report(self, job: Job, face: int | None) -> Report | None:
+        """A report that needs no analysis: saved before, or empty. None where one must run."""
+        if job.kind == "label":
+            return unanalysed_report(job.path)
+        if job.kind == "report":
+            return saved_report(job)
         info = getattr(self.localizer, "info", None)
-        if choice.part is not None or choice.model:
+        if job.part is not None or job.model:
             return None
-        example = saved_result(choice.path, info) if face is None else None
-        return example or (info and self.known(choice.path, info, face))
+        example = example_report(job.path, info) if face is None else None
+        return example or (info and self.earlier_report(job.path, info, face))
 
-    def known(self, path: str, info: ModelInfo, face: int | None) -> Report | None:
-        """What was found in the same file a while ago, be its name another."""
-        report = self.downloads.known(file_sha256(Path(path)), info, face)
+    def earlier_report(self, path: str, info: ModelInfo, face: int | None) -> Report | None:
+        """The report that the model made of the same file a while ago, be its name another."""
+        report = self.results.find_report(file_sha256(Path(path)), info, face)
         return report and replace(report, media=replace(report.media, name=Path(path).name))
 
-    def show(
-        self, report: Report, choice: Choice, cut: Cut, truth: str | None, stop: threading.Event
-    ) -> Updates:
+    def cancel(self, session: str) -> PageUpdate:
+        """Stops the visitor's run at once; the worker ends at its next step."""
+        self.sessions.stop(session)
+        self.batch_sessions.discard(session)
+        return self.back_to_start(CANCELLED)
+
+    # The result.
+
+    def show_report(
+        self, report: Report, job: Job, cut: Cut, truth: str | None, stop: threading.Event
+    ) -> PageUpdate:
         """The result, once a browser can play the clip."""
 
-        def go_on(done: int, total: int) -> None:
+        def check_stop(done: int, total: int) -> None:
             if stop.is_set():
                 raise Cancelled
 
         try:
-            video = display_clip(cut.path, self.proxies, go_on)
-            shown = Shown(report, video, choice, cut)
-            return self.result(shown, truth)
+            video = display_clip(cut.path, self.folder, check_stop)
+            return self.show_result(Result(report, video, job, cut), truth)
         except Cancelled:
-            return self.back(CANCELLED)
+            return self.back_to_start(CANCELLED)
         except DeepLocError as error:
             return self.fail(str(error))
         except Exception:
             logger.exception("an analysed clip could not be shown")
             return self.fail(BROKEN)
 
-    def result(self, shown: Shown, truth: str | None) -> Updates:
-        report = shown.report
-        faces = report.evidence.tracks if report.evidence else ()
-        scored = report.evidence.track.number if report.evidence else None
-        return {
-            "shown": shown,
-            **self.viewed(shown, truth),
-            "faces": gr.update(
-                choices=[(f"Face {track.number}", track.number) for track in faces],
-                value=scored,
-                visible=len(faces) > 1,
-            ),
-            "busy": gr.update(visible=False),
-            "result": gr.update(visible=True),
-        }
+    def show_result(self, result: Result, truth: str | None) -> PageUpdate:
+        """The viewer with a result, and the faces that can be scored instead."""
+        evidence = result.report.evidence
+        numbers = tuple(track.number for track in evidence.tracks) if evidence else ()
+        return replace(
+            self.show_truth(result, truth),
+            result=result,
+            faces=FaceChoices(numbers, evidence.track.number if evidence else None),
+            show_busy=False,
+            show_result=True,
+        )
 
-    def viewed(self, shown: Shown, truth: str | None) -> Updates:
-        """The payload, with the ticket under which the report can be saved, and the truth."""
-        spans, note = truth_of(shown.choice, shown.cut, truth)
-        ticket = self.downloads.keep(shown)
-        payload = to_payload(shown.report, shown.video, spans) | {"ticket": ticket}
-        return {"viewer": payload, "truth_note": note}
+    def show_truth(self, result: Result | None, truth: str | None) -> PageUpdate:
+        """The viewer's payload, with the truth of a file and the ticket of the result."""
+        if result is None:
+            return PageUpdate(truth_note="")
+        spans, note = truth_of_job(result.job, result.cut, truth)
+        ticket = self.results.keep(result)
+        payload = to_payload(result.report, result.video, spans) | {"ticket": ticket}
+        return PageUpdate(viewer=payload, truth_note=note)
 
-    def open_link(self, ticket: str, session: str) -> Iterator[Updates]:
-        """The page of a link: the result that it stands for, or why there is none."""
-        shown = self.downloads.find(ticket)
-        if shown is None:
-            yield self.back(LINK_GONE)
+    def open_ticket(self, ticket: str, session: str) -> Iterator[PageUpdate]:
+        """The result of a link or of a row, or why there is none."""
+        result = self.results.find(ticket)
+        if result is None:
+            yield self.back_to_start(LINK_GONE)
             return
-        yield {**self.wait(shown.choice), "progress": preparing_panel()}
+        yield replace(self.wait(result.job), progress=preparing_panel())
         stop = self.sessions.begin(session)
-        yield self.show(shown.report, shown.choice, shown.cut, None, stop)
+        yield self.show_report(result.report, result.job, result.cut, None, stop)
 
-    def compare(self, shown: Shown | None, truth: str | None) -> Updates:
-        """Another truth file for the report that is on the page."""
-        return {"truth_note": ""} if shown is None else self.viewed(shown, truth)
+    def open_row(self, rows: list[BatchRow], number: int, session: str) -> Iterator[PageUpdate]:
+        """The result of a row, counted from 1, or why its clip has none.
 
-    def fail(self, message: str) -> Updates:
-        return {
-            "busy": gr.update(visible=False),
-            "failure": gr.update(visible=True),
-            "failure_text": failure_panel(FAILED, message),
-            "start": gr.update(visible=True),
-        }
+        None opens while other clips are still to come: that would end their run.
+        """
+        if session in self.batch_sessions:
+            yield PageUpdate(batch_note=batch_panel(BATCH_RUNNING))
+            return
+        row = rows[number - 1]
+        if row.ticket:
+            yield from self.open_ticket(row.ticket, session)
+        else:
+            yield self.fail(f"{row.name}: {row.problem}")
 
-    def back(self, note: str = "") -> Updates:
-        """To the start, with the clip kept."""
-        return {
-            "busy": gr.update(visible=False),
-            "failure": gr.update(visible=False),
-            "result": gr.update(visible=False),
-            "start": gr.update(visible=True),
-            "start_note": gr.update(value=note, visible=bool(note)),
-        }
+    # Parts of updates.
 
-    def restart(self) -> Updates:
-        """For another clip: files and report of the last one are forgotten."""
-        fresh = secrets.token_hex(4)  # any new value empties the place to drop clips
-        gone: Updates = {"batch": gr.update(visible=False), "entries": [], "table": [], "zip": None}
-        return {
-            **self.back(),
-            **gone,
-            "file": fresh,
-            "truth": None,
-            "shown": None,
-            "viewer": None,
-        }
+    def progress(self, state: Queued | Progress) -> PageUpdate:
+        """How far a run is."""
+        panel = queue_panel(state) if isinstance(state, Queued) else progress_panel(state)
+        return PageUpdate(progress=panel)
 
-    def cancel(self, session: str) -> Updates:
-        """Stops the visitor's run at once; the worker ends at its next step."""
-        self.sessions.stop(session)
-        self.batches.discard(session)
-        return self.back(CANCELLED)
+    def fail(self, message: str) -> PageUpdate:
+        """The sentence of a failure, above the start."""
+        return PageUpdate(
+            show_busy=False,
+            show_failure=True,
+            failure_text=failure_panel(FAILED, message),
+            show_start=True,
+        )
+
+    def back_to_start(self, note: str = "") -> PageUpdate:
+        """The start, with the clip still chosen."""
+        return PageUpdate(
+            show_busy=False,
+            show_failure=False,
+            show_result=False,
+            show_start=True,
+            start_note=note,
+        )
+
+    def restart(self) -> PageUpdate:
+        """The start, for another clip: files and result of the last one are forgotten."""
+        return replace(
+            self.back_to_start(),
+            show_batch=False,
+            batch_rows=[],
+            batch_table=[],
+            batch_zip=None,
+            upload_turn=secrets.token_hex(4),
+            truth_file=None,
+            result=None,
+            viewer=None,
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TITLE = "DeepLoc"
 TAGLINE = "Finds <em>when</em> a talking-face video was forged, in picture or in sound."
+THEME_LABEL = "Switch between light and dark"
 DROP = "Drop a talking-face video here, or several, or click to choose"
 PRIVACY = (
     "Your clip stays on the machine that runs this page: nothing is sent on, nothing is kept for "
@@ -27,6 +28,10 @@ STAGES = {
     "reconstruct": "Reconstruct face and sound",
     "discover": "Find forged intervals",
 }
+RETRY = "Try this clip again"
+CANCEL = "Cancel"
+AGAIN = "Analyse another clip"
+NOT_ARRIVED = "The clip did not arrive. Choose it again."
 WAITING = "Waiting for a free place …"
 PREPARING = "Preparing the picture for your browser …"
 CANCELLED = "Stopped. Your clip is still here."
@@ -36,7 +41,9 @@ BROKEN = (
     "Something went wrong inside DeepLoc, so there is no result for this clip. "
     "What happened was written to the server's log."
 )
+FACES_LABEL = "Which face is scored"
 TRUTH_LABEL = "Ground truth (optional)"
+TRUTH_FILE = "Truth file"
 TRUTH_HELP = (
     "A truth file adds a lane G: LAV-DF or AV-Deepfake1M metadata (JSON), or a CSV with the "
     "columns file, start_s, end_s, stream. The row with this clip's file name is used, or the "

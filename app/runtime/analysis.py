@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from app.runtime.queue import Line
+from app.runtime.queue import AnalysisQueue
 from app.wording import (
     BROKEN,
     STAGES,
@@ -91,7 +91,7 @@ def run(
     path: str,
     face: int | None,
     stop: threading.Event,
-    line: Line | None = None,
+    waiting: AnalysisQueue | None = None,
 ) -> Iterator[State]:
     """Yields `Queued` and `Progress` while it lasts, then one of the others. Never raises.
 
@@ -103,8 +103,8 @@ def run(
         return stop.is_set() or ended.is_set()
 
     news: queue.Queue = queue.Queue()
-    curves, line = Curves(), line or Line()
-    ticket = line.join()
+    curves, waiting = Curves(), waiting or AnalysisQueue()
+    ticket = waiting.join()
 
     def hook(stage: str, completed: int, total: int) -> None:
         if stopped():
@@ -112,13 +112,13 @@ def run(
         news.put((stage, completed, total))
 
     def work() -> None:
-        with line.turn(ticket, stopped) as mine:
+        with waiting.turn(ticket, stopped) as mine:
             news.put(_outcome(localizer, path, face, hook, curves) if mine else Stopped())
 
     context = copy_context()  # says whose request it is: lent GPUs are counted by visitor
     threading.Thread(target=context.run, args=(work,), name="analysis", daemon=True).start()
     try:
-        yield from _wait(line, ticket, stop)
+        yield from _wait(waiting, ticket, stop)
         yield from _follow(news, stop, curves)
     finally:
         ended.set()
@@ -138,10 +138,10 @@ def _outcome(
         return Failure(BROKEN)
 
 
-def _wait(line: Line, ticket: object, stop: threading.Event) -> Iterator[Queued]:
+def _wait(waiting: AnalysisQueue, ticket: object, stop: threading.Event) -> Iterator[Queued]:
     shown = None
     while not stop.is_set():
-        before, total = line.place(ticket)
+        before, total = waiting.place(ticket)
         if not before:
             return
         if (before, total) != shown:

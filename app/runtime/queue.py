@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
-class Line:
-    """At most `width` at the front; each of the others knows its place."""
+class AnalysisQueue:
+    """At most `width` analyses run; each of the others knows its place."""
 
     def __init__(self, width: int = 1) -> None:
         self.width = width
@@ -17,7 +17,7 @@ class Line:
         self._moved = threading.Condition()
 
     def join(self) -> object:
-        """A ticket at the end of the line."""
+        """A ticket at the end of the queue."""
         ticket = object()
         with self._moved:
             self._tickets.append(ticket)

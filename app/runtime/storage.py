@@ -1,5 +1,6 @@
-"""Where visitors' files are: a folder that nobody else reads, whose files go when they are old, and
-which goes as a whole when the page ends.
+"""The folder of visitors' files, which nobody else reads.
+
+Old files are deleted, and the folder as a whole when the page ends.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 
-def private_folder() -> None:
-    """Has Gradio keep its files in a new folder of our own, unless GRADIO_TEMP_DIR names one."""
+def use_private_folder() -> None:
+    """Makes Gradio keep its files in a new folder of our own, unless GRADIO_TEMP_DIR names one."""
     if "GRADIO_TEMP_DIR" in os.environ:
         return
     folder = os.environ["GRADIO_TEMP_DIR"] = mkdtemp(prefix="deeploc-")
@@ -26,19 +27,19 @@ def private_folder() -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # else nothing is deleted
 
 
-class Untracked:
-    """What Gradio would not delete by itself: files that we made in `made`, and uploads that were
-    broken off in `uploads`. One of the `temp_file_sets` of `gr.Blocks`, which Gradio looks through
-    on a schedule and when it ends.
+class LeftoverFiles:
+    """The files that Gradio would not delete by itself: those that we wrote into `written`, and
+    uploads that were broken off in `uploads`. One of the `temp_file_sets` of `gr.Blocks`, which
+    Gradio empties of old files on a schedule, and of all when it ends.
     """
 
-    def __init__(self, made: Path, uploads: Path) -> None:
-        self.made = made
+    def __init__(self, written: Path, uploads: Path) -> None:
+        self.written = written
         self.uploads = uploads
 
     def __iter__(self) -> Iterator[str]:
-        found = chain(self.made.rglob("*"), self.uploads.glob("*"))
+        found = chain(self.written.rglob("*"), self.uploads.glob("*"))
         return iter([str(path) for path in found if path.is_file()])
 
-    def __isub__(self, deleted: set[str]) -> Untracked:
+    def __isub__(self, deleted: set[str]) -> LeftoverFiles:
         return self

@@ -97,7 +97,7 @@ class Viewer(gr.HTML):
         return None if served is None else Path(served).as_posix()
 
 
-class Drop(gr.HTML):
+class ClipUpload(gr.HTML):
     """Looks at a clip in the browser, then sends it: `upload` carries `kind`, `path`, `report`,
     `start`, `end`. Any new value forgets the chosen clip. `seconds`: the longest clip that fits."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Error, expect, sync_playwright
 
-from app.theme import (
+from app.page.theme import (
     CSS,
     THEME,
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from app.examples import EXAMPLES
-from app.theme import (
+from app.page.theme import (
     CSS,
     THEME,
 )

@@ -9,7 +9,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from app.annotation_files import EXPORTS
-from app.theme import (
+from app.page.theme import (
     CSS,
     THEME,
 )

@@ -3,11 +3,11 @@
 import pytest
 from playwright.sync_api import expect
 
-from app.runtime.models import Models
-from app.theme import (
+from app.page.theme import (
     CSS,
     THEME,
 )
+from app.runtime.models import Models
 from app.ui import build_demo
 from deeploc.errors import BadCheckpoint
 from tests.app.pages import PATIENCE_MS, upload

@@ -6,11 +6,11 @@ from fractions import Fraction
 import pytest
 from playwright.sync_api import expect
 
-from app.runtime.models import Models
-from app.theme import (
+from app.page.theme import (
     CSS,
     THEME,
 )
+from app.runtime.models import Models
 from app.ui import build_demo
 from deeploc.errors import BadCheckpoint
 from deeploc.report_files import save_report

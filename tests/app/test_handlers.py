@@ -5,8 +5,14 @@ import time
 import numpy as np
 import pytest
 
-from app.choice import Choice
 from app.handlers import Handlers
+from app.jobs import Job
+from app.page.panels import batch_panel
+from app.page.updates import (
+    UNCHANGED,
+    FaceChoices,
+    PageUpdate,
+)
 from app.runtime.analysis import (
     Failure,
     Progress,
@@ -16,6 +22,7 @@ from app.runtime.analysis import (
 )
 from app.truth import find_truth
 from app.wording import (
+    BATCH_RUNNING,
     BROKEN,
     CANCELLED,
     STAGES,
@@ -82,37 +89,36 @@ def test_time_to_go_shrinks_as_stages_pass():
 
 
 def test_the_result_shows_viewer_and_keeps_the_report(handlers, clip):
-    *_, last = handlers.analyse(Choice(str(clip)), None, None, "visitor")
-    assert last["viewer"]["video"] == str(clip)
-    assert last["viewer"]["truth"] is None
-    assert last["result"]["visible"] is True
-    assert last["faces"]["visible"] is False
-    assert isinstance(last["shown"].report, Report)
+    *_, last = handlers.analyse(Job(str(clip)), None, None, "visitor")
+    assert last.viewer["video"] == str(clip)
+    assert last.viewer["truth"] is None
+    assert last.show_result is True
+    assert last.faces == FaceChoices((1,), 1)
+    assert isinstance(last.result.report, Report)
 
 
 def test_cancel_while_a_proxy_is_made(handlers, tmp_path):
     path = write_av(tmp_path / "clip.mkv", np.arange(250) / 25)
-    states = handlers.analyse(Choice(str(path)), None, None, "visitor")
-    while "Preparing" not in next(states)["progress"]:
+    states = handlers.analyse(Job(str(path)), None, None, "visitor")
+    while "Preparing" not in next(states).progress:
         pass
     handlers.cancel("visitor")
-    assert next(states)["start_note"]["value"] == CANCELLED
+    assert next(states).start_note == CANCELLED
 
 
 def test_several_faces_offer_a_picker(handlers, clip, tmp_path):
     two = tmp_path / "two.mp4"
     two.write_bytes(clip.read_bytes())
-    *_, last = handlers.analyse(Choice(str(two)), 2, None, "visitor")
-    assert last["faces"]["choices"] == [("Face 1", 1), ("Face 2", 2)]
-    assert (last["faces"]["value"], last["faces"]["visible"]) == (2, True)
+    *_, last = handlers.analyse(Job(str(two)), 2, None, "visitor")
+    assert last.faces == FaceChoices((1, 2), scored=2)
     assert handlers.localizer.faces == [2]
 
 
 def test_a_failure_keeps_the_start_open(handlers):
-    *_, last = handlers.analyse(Choice("noface.mp4"), None, None, "visitor")
-    assert NO_FACE in last["failure_text"]
-    assert last["start"]["visible"] is True
-    assert "Traceback" not in last["failure_text"]
+    *_, last = handlers.analyse(Job("noface.mp4"), None, None, "visitor")
+    assert NO_FACE in last.failure_text
+    assert last.show_start is True
+    assert "Traceback" not in last.failure_text
 
 
 def test_a_clip_that_cannot_be_shown_is_a_calm_failure(handlers, tmp_path, monkeypatch, caplog):
@@ -120,13 +126,13 @@ def test_a_clip_that_cannot_be_shown_is_a_calm_failure(handlers, tmp_path, monke
         raise RuntimeError("encoder gone")
 
     monkeypatch.setattr("app.handlers.display_clip", refuse)
-    *_, last = handlers.analyse(Choice("clip.mp4"), None, None, "visitor")
-    assert BROKEN.split(",")[0] in last["failure_text"]
+    *_, last = handlers.analyse(Job("clip.mp4"), None, None, "visitor")
+    assert BROKEN.split(",")[0] in last.failure_text
     assert "encoder gone" in caplog.text
 
 
 def test_failure_text_is_escaped(handlers):
-    assert "<img" not in handlers.fail("<img src=x>")["failure_text"]
+    assert "<img" not in handlers.fail("<img src=x>").failure_text
 
 
 def test_cancel_of_one_visitor_leaves_the_other(handlers):
@@ -138,15 +144,20 @@ def test_cancel_of_one_visitor_leaves_the_other(handlers):
 
 def test_a_row_that_is_chosen_early_does_not_end_the_others(handlers, tmp_path):
     paths = [str(write_moving_clip(tmp_path / f"{n}.mp4", seconds=1)) for n in range(3)]
-    batch = handlers.analyse(Choice(paths[0], kind="batch", paths=tuple(paths)), None, None, "me")
-    entries = []
-    while not entries:
-        entries = next(batch).get("entries", entries)
-    assert list(handlers.open_row(entries, 1, "me"))[-1].keys() == {"batch_note"}
-    for updates in batch:
-        entries = updates.get("entries", entries)
-    assert len(entries) == 3
-    assert list(handlers.open_row(entries, 1, "me"))[-1]["result"]["visible"]
+    batch = handlers.analyse(Job(paths[0], kind="batch", paths=tuple(paths)), None, None, "me")
+    rows = []
+    while not rows:
+        rows = changed_rows(next(batch), rows)
+    early = PageUpdate(batch_note=batch_panel(BATCH_RUNNING))
+    assert list(handlers.open_row(rows, 1, "me")) == [early]
+    for update in batch:
+        rows = changed_rows(update, rows)
+    assert len(rows) == 3
+    assert list(handlers.open_row(rows, 1, "me"))[-1].show_result is True
+
+
+def changed_rows(update, rows):
+    return rows if update.batch_rows is UNCHANGED else update.batch_rows
 
 
 def test_truth_by_file_name(clip, tmp_path):
@@ -169,6 +180,6 @@ def test_truth_for_another_clip_says_so(clip, tmp_path):
 def test_unreadable_truth_is_a_sentence(clip, tmp_path, handlers):
     table = tmp_path / "notes.csv"
     table.write_text("nothing,of,use\n1,2,3\n")
-    *_, last = handlers.analyse(Choice(str(clip)), None, str(table), "visitor")
-    assert "no known format" in last["truth_note"]
-    assert handlers.compare(last["shown"], None)["truth_note"] == ""
+    *_, last = handlers.analyse(Job(str(clip)), None, str(table), "visitor")
+    assert "no known format" in last.truth_note
+    assert handlers.show_truth(last.result, None).truth_note == ""

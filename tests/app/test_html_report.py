@@ -1,17 +1,20 @@
 import pytest
 
-from app.choice import (
-    Choice,
-    bare_report,
-)
 from app.html_report import (
     to_html,
     write_html,
 )
+from app.jobs import (
+    Job,
+    unanalysed_report,
+)
 from app.runtime.downloads import (
-    WRITERS,
-    Downloads,
-    Shown,
+    DOWNLOADS,
+    write_download,
+)
+from app.runtime.results import (
+    Result,
+    ResultStore,
 )
 from deeploc.media.trim import Cut
 from tests.app.canned import canned_report
@@ -27,7 +30,7 @@ def test_it_says_what_the_page_says():
 
 
 def test_a_clip_that_no_model_looked_at(clip):
-    text = to_html(bare_report(clip))
+    text = to_html(unanalysed_report(clip))
     assert "Not analysed" in text and "<p>None.</p>" in text
     assert "Plotly.newPlot" not in text
 
@@ -46,11 +49,11 @@ def test_it_draws_its_curves_and_asks_for_nothing(browser, tmp_path):
     page.close()
 
 
-@pytest.mark.parametrize("key", WRITERS)
+@pytest.mark.parametrize("key", DOWNLOADS)
 def test_every_download_is_written_or_explained(key, clip, tmp_path):
-    downloads = Downloads(tmp_path, 60)
-    shown = Shown(canned_report("Клип.mp4"), clip, Choice(str(clip)), Cut(clip, 0.0))
-    answer = downloads.write(downloads.keep(shown), key)
+    results = ResultStore(tmp_path, 60)
+    result = Result(canned_report("Клип.mp4"), clip, Job(str(clip)), Cut(clip, 0.0))
+    answer = write_download(results, results.keep(result), key)
     if key == "inspected":
         assert "no reconstructions" in answer["error"]
     else:

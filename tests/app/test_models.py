@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from app.choice import Choice
 from app.handlers import Handlers
+from app.jobs import Job
 from app.runtime.analysis import (
     Failure,
     run,
 )
-from app.runtime.downloads import Downloads
 from app.runtime.models import (
     Models,
     manifest,
 )
+from app.runtime.results import ResultStore
 from deeploc.errors import (
     BadCheckpoint,
     DeepLocError,
@@ -66,7 +66,7 @@ def last(updates):
 
 
 def analysed(handlers, clip, model=""):
-    return last(handlers.analyse(Choice(str(clip), model=model), None, None, "visitor"))
+    return last(handlers.analyse(Job(str(clip), model=model), None, None, "visitor"))
 
 
 def test_every_name_of_the_manifest_is_a_checkpoint_that_came_along():
@@ -78,9 +78,9 @@ def test_every_name_of_the_manifest_is_a_checkpoint_that_came_along():
 def test_a_picked_model_analyses_and_is_loaded_once(models, loaded, clip, tmp_path):
     handlers = Handlers(models, tmp_path)
     for _ in range(2):
-        shown = analysed(handlers, clip, "someone/other@v2")["shown"]
-        assert shown.report.model.name == "someone/other@v2"
-    assert analysed(handlers, clip)["shown"].report.model.name == "None"
+        result = analysed(handlers, clip, "someone/other@v2").result
+        assert result.report.model.name == "someone/other@v2"
+    assert analysed(handlers, clip).result.report.model.name == "None"
     assert loaded == [None, "someone/other@v2"]
 
 
@@ -93,11 +93,11 @@ def test_no_path_can_be_picked(models, loaded, picked):
 
 def test_a_model_that_is_not_there_is_a_sentence_and_the_pages_own_goes_on(models, clip, tmp_path):
     handlers = Handlers(models, tmp_path)
-    updates = handlers.pick("someone/gone")
-    assert updates["model"] == "" and "It is gone." in updates["model_note"]
-    assert "failure_text" in analysed(handlers, clip, "someone/gone")
-    assert analysed(handlers, clip)["shown"].report.model.name == "None"
-    assert "cd" * 32 in handlers.pick("")["model_note"]
+    update = handlers.pick_model("someone/gone")
+    assert update.model == "" and "It is gone." in update.model_note
+    assert "It is gone." in analysed(handlers, clip, "someone/gone").failure_text
+    assert analysed(handlers, clip).result.report.model.name == "None"
+    assert "cd" * 32 in handlers.pick_model("").model_note
 
 
 def test_where_the_pages_own_fails_the_embedded_one_stands_in(clip):
@@ -128,13 +128,13 @@ class Counting(Named):
 
 def test_the_same_file_is_not_analysed_twice(clip, tmp_path):
     localizer = Counting()
-    handlers = Handlers(localizer, tmp_path, Downloads(tmp_path, 3600))
+    handlers = Handlers(localizer, tmp_path, ResultStore(tmp_path, 3600))
     analysed(handlers, clip)
     again = tmp_path / "renamed.mp4"
     again.write_bytes(clip.read_bytes())
-    shown = analysed(handlers, again)["shown"]
+    result = analysed(handlers, again).result
     assert localizer.runs == 1
-    assert shown.report.media.name == "renamed.mp4"
+    assert result.report.media.name == "renamed.mp4"
     again.write_bytes(clip.read_bytes() + b"x")
     analysed(handlers, again)
     assert localizer.runs == 2
@@ -145,7 +145,7 @@ def test_the_same_file_is_not_analysed_twice(clip, tmp_path):
 
 def test_a_result_whose_films_are_deleted_is_made_anew(clip, tmp_path):
     localizer = Counting()
-    handlers = Handlers(localizer, tmp_path, Downloads(tmp_path, 3600))
-    analysed(handlers, clip)["shown"].report.inspection.unlink()
+    handlers = Handlers(localizer, tmp_path, ResultStore(tmp_path, 3600))
+    analysed(handlers, clip).result.report.inspection.unlink()
     analysed(handlers, clip)
     assert localizer.runs == 2

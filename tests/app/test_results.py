@@ -6,8 +6,8 @@ import pytest
 
 from app.examples import (
     EXAMPLES,
+    example_report,
     result_paths,
-    saved_result,
 )
 from app.viewer.payload import to_payload
 from deeploc.report import ModelInfo
@@ -20,7 +20,7 @@ CLIPS = ("authentic.mp4", "picture.mp4", "sound.mp4")
 def test_examples_open_at_once_with_the_model_that_is_here(name):
     """After a new checkpoint: `make results`."""
     sha256 = hashlib.sha256(CHECKPOINT.read_bytes()).hexdigest()
-    report = saved_result(EXAMPLES / name, ModelInfo("any", "any", sha256))
+    report = example_report(EXAMPLES / name, ModelInfo("any", "any", sha256))
     assert report is not None
     payload = to_payload(report, EXAMPLES / name)
     assert payload["heat"] and payload["sound"] and payload["waveform"] and payload["inspection"]
@@ -29,16 +29,16 @@ def test_examples_open_at_once_with_the_model_that_is_here(name):
 
 
 def test_results_of_another_model_are_not_shown():
-    info = saved_result(EXAMPLES / CLIPS[0], None).model
-    assert saved_result(EXAMPLES / CLIPS[0], replace(info, sha256="0" * 64)) is None
+    info = example_report(EXAMPLES / CLIPS[0], None).model
+    assert example_report(EXAMPLES / CLIPS[0], replace(info, sha256="0" * 64)) is None
 
 
 def test_a_clip_without_a_result_has_none(tmp_path):
-    assert saved_result(tmp_path / "clip.mp4", None) is None
+    assert example_report(tmp_path / "clip.mp4", None) is None
 
 
 def test_a_broken_result_is_none(tmp_path):
     path, _ = result_paths(tmp_path / "clip.mp4")
     path.parent.mkdir()
     path.write_bytes(b"PK")
-    assert saved_result(tmp_path / "clip.mp4", None) is None
+    assert example_report(tmp_path / "clip.mp4", None) is None

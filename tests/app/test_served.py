@@ -15,7 +15,7 @@ import pytest
 from gradio_client import Client, handle_file
 
 from app.examples import EXAMPLES
-from app.flags import needing
+from app.flags import require_package
 from app.runtime import bundle
 
 ROOT = Path(__file__).parents[2]
@@ -184,5 +184,5 @@ def test_programs_talk_to_it_over_mcp(tmp_path):
 def test_mcp_without_its_packages_is_a_sentence(monkeypatch):
     monkeypatch.setattr("app.flags.find_spec", lambda name: None)
     with pytest.raises(SystemExit, match=r"requirements-mcp\.txt"):
-        needing(True, "mcp", "requirements-mcp.txt")
-    needing(False, "mcp", "requirements-mcp.txt")
+        require_package(True, "mcp", "requirements-mcp.txt")
+    require_package(False, "mcp", "requirements-mcp.txt")

@@ -15,9 +15,9 @@ import pytest
 from gradio_client import Client, handle_file
 from packaging.requirements import Requirement
 
-from app.choice import Choice
 from app.examples import EXAMPLES
 from app.handlers import Handlers
+from app.jobs import Job
 from app.runtime import bundle
 from app.runtime.analysis import (
     Failure,
@@ -162,8 +162,8 @@ def test_the_page_does_not_wait_for_the_model(clips):
 def test_examples_open_while_the_model_is_loading(tmp_path):
     never = threading.Event()
     handlers = Handlers(Models(lambda checkpoint: never.wait()), tmp_path)
-    *_, last = handlers.analyse(Choice(str(EXAMPLES / "picture.mp4")), None, None, "visitor")
-    assert last["viewer"]["headline"]["band"] == "Some evidence of forgery"
+    *_, last = handlers.analyse(Job(str(EXAMPLES / "picture.mp4")), None, None, "visitor")
+    assert last.viewer["headline"]["band"] == "Some evidence of forgery"
     never.set()
 
 

@@ -166,7 +166,7 @@ export class Drop {
             "div",
             { class: "dl-chosen-actions" },
             this.go,
-            button("Only look and label", () => this.start("look")),
+            button("Only look and label", () => this.start("label")),
             button("Open its saved report …", () => this.report.click()),
             button("Choose another", () => {
                 this.reset();
@@ -219,7 +219,7 @@ export class Drop {
         if (stops.some((text) => text.includes("range"))) this.range.open = true;
     }
 
-    // kind: "analyse", "look" (the viewer without a model) or "report" (one that was saved before).
+    // kind: "analyse", "label" (the viewer without a model) or "report" (one that was saved before).
     async start(kind, report = null) {
         if (kind === "report" && !report) return;
         this.upload = new AbortController();

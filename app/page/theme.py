@@ -9,7 +9,7 @@ import gradio as gr
 SANS = ("ui-sans-serif", "system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
-CSS = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
+CSS = (Path(__file__).parents[1] / "page.css").read_text(encoding="utf-8")
 
 THEME = gr.themes.Base(
     primary_hue=gr.themes.colors.sky,

@@ -1,4 +1,4 @@
-"""Progress, failure and example cards as HTML text."""
+"""Progress, notices, failures and example cards as HTML text."""
 
 from __future__ import annotations
 
@@ -71,10 +71,10 @@ def _stages(progress: Progress | None, times: str, done: bool = False) -> str:
             f'aria-valuemax="100" aria-valuenow="{share * 100:.0f}">'
             f'<i style="width:{share:.0%}"></i></span></li>'
         )
-    said = STAGES.get(progress.stage, "") if progress else times
+    stage = STAGES.get(progress.stage, "") if progress else times
     curve = _curve(progress.errors) if progress else ""
     return (
-        f'<div class="dl-progress" data-said="{escape(said)}"><ol>{"".join(rows)}</ol>'
+        f'<div class="dl-progress" data-stage-text="{escape(stage)}"><ol>{"".join(rows)}</ol>'
         f"{curve}<p>{times}</p></div>"
     )
 
@@ -122,19 +122,19 @@ def failure_panel(title: str, message: str) -> str:
 
 
 def notice_panel(message: str) -> str:
-    """Something that everybody should know before they begin."""
+    """A sentence that everybody should read before they begin."""
     return f'<p class="dl-notice" role="note">{escape(message)}</p>'
 
 
-def batch_panel(said: str) -> str:
-    return f'<p role="status">{escape(said)}</p>'
+def batch_panel(message: str) -> str:
+    return f'<p role="status">{escape(message)}</p>'
 
 
 def model_panel(info: ModelInfo) -> str:
-    """Which weights they are, to the last letter."""
-    said = MODEL_LOADED.format(name=info.name, revision=info.revision)
+    """The name, revision and hash of a model."""
+    name = MODEL_LOADED.format(name=info.name, revision=info.revision)
     sha256 = f"<br>sha256 <code>{info.sha256}</code>" if info.sha256 else ""
-    return f'<p class="dl-quiet dl-model-note">{escape(said)}{sha256}</p>'
+    return f'<p class="dl-quiet dl-model-note">{escape(name)}{sha256}</p>'
 
 
 def example_cards(paths: list[Path]) -> str:

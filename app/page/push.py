@@ -20,8 +20,8 @@ from huggingface_hub import CommitOperationAdd, HfApi, whoami
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
 from app.annotation_files import file_name
-from app.panels import notice_panel
-from app.runtime.downloads import Shown
+from app.page.panels import notice_panel
+from app.runtime.results import Result
 from app.wording import (
     BROKEN,
     PUSH_AWAY,
@@ -41,7 +41,7 @@ from deeploc.errors import DeepLocError
 logger = logging.getLogger(__name__)
 
 DATASET = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
-# The page's annotation; sessions keep the report.
+# The annotation is in the browser; the report is in the visitor's session.
 ON_PUSH = """(dataset) => {
     const viewer = document.querySelector("#dl-viewer .dl-viewer");
     return [dataset, JSON.stringify(viewer?.annotation?.() ?? null), null];
@@ -49,7 +49,7 @@ ON_PUSH = """(dataset) => {
 
 
 def can_push(wanted: bool) -> bool:
-    """`wanted`. Ends the program with a sentence where nobody could sign in."""
+    """Whether visitors may push. Ends the program with a sentence where nobody could sign in."""
     if not wanted:
         return False
     if get_space() and "OAUTH_CLIENT_ID" not in os.environ:
@@ -62,14 +62,14 @@ def can_push(wanted: bool) -> bool:
     return True
 
 
-def push(dataset: str, annotation: Any, shown: Shown, token: str | None) -> str:
+def push(dataset: str, annotation: Any, result: Result, token: str | None) -> str:
     """Writes annotation and report into the dataset, made as a private one where there is none.
 
     Returns the address of the commit. Raises `DeepLocError` with a sentence.
     """
     if not DATASET.fullmatch(dataset):
         raise DeepLocError(PUSH_NAME)
-    report = shown.report
+    report = result.report
     stem = f"{Path(file_name(report.media.name)).stem}-{report.media.sha256[:8]}".rstrip("-")
     files: dict[str, dict] = {}
     if report.scores:
@@ -85,24 +85,26 @@ def push(dataset: str, annotation: Any, shown: Shown, token: str | None) -> str:
     ]
     try:
         api.create_repo(dataset, repo_type="dataset", private=True, exist_ok=True)
-        said = f"Add {stem} with DeepLoc"
-        done = api.create_commit(dataset, added, commit_message=said, repo_type="dataset")
+        message = f"Add {stem} with DeepLoc"
+        commit = api.create_commit(dataset, added, commit_message=message, repo_type="dataset")
     except HfHubHTTPError as error:
         raise DeepLocError(PUSH_REFUSED.format(dataset=dataset)) from error
     except (httpx2.HTTPError, OSError) as error:
         raise DeepLocError(PUSH_AWAY) from error
-    return done.commit_url
+    return commit.commit_url
 
 
-def pushed(dataset: str, sent: str, shown: Shown | None, token: gr.OAuthToken | None) -> str:
-    """What the page says after the button: Gradio gives the token of whoever is signed in."""
+def push_note(
+    dataset: str, annotation: str, result: Result | None, token: gr.OAuthToken | None
+) -> str:
+    """The page's answer to the button. Gradio gives the token of the visitor who is signed in."""
     try:
         if token is None:
             raise DeepLocError(PUSH_SIGN_IN)
-        if shown is None:
+        if result is None:
             raise DeepLocError(PUSH_NOTHING)
-        own = token.token if get_space() else None  # elsewhere Gradio's is none: ours writes
-        address = push((dataset or "").strip(), json.loads(sent or "null"), shown, own)
+        own = token.token if get_space() else None  # outside a Space the page's own token writes
+        address = push((dataset or "").strip(), json.loads(annotation or "null"), result, own)
     except DeepLocError as error:
         return notice_panel(str(error))
     except Exception:
@@ -111,12 +113,14 @@ def pushed(dataset: str, sent: str, shown: Shown | None, token: gr.OAuthToken | 
     return notice_panel(PUSHED.format(address=address))
 
 
-def add_push(shown: gr.State) -> None:
+def add_push(result: gr.State) -> None:
     """The controls below the viewer."""
     with gr.Accordion(PUSH_LABEL, open=False, elem_id="dl-push"):
         gr.HTML(f"<p>{PUSH_HELP}</p>", elem_classes="dl-quiet")
         dataset = gr.Textbox(label=PUSH_DATASET, placeholder="owner/name", max_lines=1)
-        sent = gr.Textbox(visible=False)
+        annotation = gr.Textbox(visible=False)
         button = gr.Button(PUSH_BUTTON, size="sm", elem_classes="dl-fit")
         note = gr.HTML()
-    button.click(pushed, [dataset, sent, shown], note, js=ON_PUSH, api_visibility="private")
+    button.click(
+        push_note, [dataset, annotation, result], note, js=ON_PUSH, api_visibility="private"
+    )
