@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("app", "deeploc", "train")
-MAX_LINES, MAX_APP_LINES = 600, 40
+MAX_LINES, MAX_APP_LINES, MAX_MODULES = 600, 40, 16
 
 # package or module -> names that it may never import
 FORBIDDEN = {
@@ -143,6 +144,13 @@ def test_files_stay_readable():
         for path in [*everything(), *assets]
     }
     assert {name: count for name, count in lines.items() if count > MAX_LINES} == {}
+
+
+def test_folders_hold_few_modules():
+    modules = [path for package in PACKAGES for path in sources(package)]
+    modules += [path for kind in ("js", "css") for path in (ROOT / "app").rglob(f"*.{kind}")]
+    counts = Counter(name_of(path.parent) for path in modules if not path.stem.startswith("__"))
+    assert {name: count for name, count in counts.items() if count > MAX_MODULES} == {}
 
 
 def test_app_py_only_composes():

@@ -20,6 +20,7 @@ from deeploc.checkpoints import (
     WEIGHTS,
 )
 from deeploc.localizer import load_localizer
+from train.evaluate.card import PAGES, read_tests
 from train.evaluate.evaluation import (
     METRICS,
     TABLES,
@@ -28,6 +29,7 @@ from train.evaluate.tables import markdown
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "assets" / "examples"
+BANDS = ("some", "strong")
 
 
 @pytest.fixture(scope="module")
@@ -56,19 +58,22 @@ def test_the_tables_are_those_of_the_metrics(folder):
     assert (folder / TABLES).read_text() == markdown(metrics)
 
 
-@pytest.mark.parametrize("page", [EMBEDDED / "README.md", ROOT / "README.md"])
-@pytest.mark.parametrize(
-    ("title", "folder"),
-    [("How well it works", EMBEDDED), ("On real generators", EMBEDDED / "generators")],
-)
-def test_the_printed_rows_are_the_measured_ones(page, title, folder):
-    measured = markdown(json.loads((folder / METRICS).read_text()))
-    section = page.read_text().split(f"\n## {title}\n")[1].split("\n## ")[0]
-    printed = [line for line in section.splitlines() if line.startswith("|")]
-    assert any(line.startswith("| checkpoint |") for line in printed)
-    assert set(printed) <= set(measured.splitlines())
-    bounded = re.findall(r"\d+\.\d \(\d+\.\d-\d+\.\d\)", section)
-    assert bounded and all(text in measured for text in bounded)
+@pytest.mark.parametrize("page", PAGES, ids=["card", "readme"])
+def test_the_printed_numbers_are_the_measured_ones(page):
+    """The tables are generated (see test_documents.py); this holds the sentences, too."""
+    tests = read_tests()
+    text = page.read_text()
+    measured = "".join(markdown(metrics) for metrics in tests.values())
+    assert all(name in text for name in tests)
+    bounded = re.findall(r"\d+\.\d \(\d+\.\d-\d+\.\d\)", text)
+    assert len(bounded) >= 10 and all(number in measured for number in bounded)
+
+
+def test_the_card_tells_the_measured_false_alarms():
+    text = (EMBEDDED / "README.md").read_text()
+    for metrics in read_tests().values():
+        some, strong = (f"**{100 * metrics['false_alarms'][band]:.0f}%**" for band in BANDS)
+        assert f"{some} and {strong}" in text
 
 
 def test_the_checkpoint_localizes_better_than_error_alone_and_chance(metrics):

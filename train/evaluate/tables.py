@@ -67,10 +67,10 @@ def _clips(facts: dict) -> str:
 
 def table(result: dict, columns: Sequence[str] = MAIN) -> str:
     """One line a method and stream."""
-    return _table(
+    return markdown_table(
         ("method", "stream", *columns),
         (
-            (name, stream, *(_cell(column, values[column]) for column in columns))
+            (name, stream, *(cell(column, values[column]) for column in columns))
             for name, streams in result["rows"].items()
             for stream, values in streams.items()
         ),
@@ -79,10 +79,10 @@ def table(result: dict, columns: Sequence[str] = MAIN) -> str:
 
 def interval_table(result: dict, columns: Sequence[str] = BOUNDED) -> str:
     """One line a method and stream, each number with its interval."""
-    return _table(
+    return markdown_table(
         ("method", "stream", *columns),
         (
-            (name, stream, *(_bounded(column, values, bounds) for column in columns))
+            (name, stream, *(bounded(column, values, bounds) for column in columns))
             for name, streams in result["rows"].items()
             for stream, values in streams.items()
             for bounds in [result["intervals"][name][stream]]
@@ -96,7 +96,7 @@ def family_table(result: dict) -> str:
     together = [row for row in result["families"] if row["family"] in (SEEN, UNSEEN)]
     single = [row for row in result["families"] if row not in together]
     rows = sorted(together, key=lambda row: (order[row["stream"]], not row["seen"])) + single
-    return _table(
+    return markdown_table(
         ("stream", "manipulation", "clips", *FAMILY),
         (
             (
@@ -104,9 +104,9 @@ def family_table(result: dict) -> str:
                 row["family"] + ("" if row["seen"] else " *"),
                 str(row["clips"]),
                 *(
-                    _bounded(name, row, row["intervals"])
+                    bounded(name, row, row["intervals"])
                     if name in row["intervals"]
-                    else _cell(name, row[name])
+                    else cell(name, row[name])
                     for name in FAMILY
                 ),
             )
@@ -118,14 +118,14 @@ def family_table(result: dict) -> str:
 def alarm_table(result: dict) -> str:
     """Untouched authentic clips, null forgeries, re-encoded clips, and all of them."""
     columns = tuple(result["alarms"][0]["intervals"])
-    return _table(
+    return markdown_table(
         ("clips without forgery", "clips", "minutes", *columns),
         (
             (
                 row["kind"],
                 str(row["clips"]),
                 f"{row['minutes']:.1f}",
-                *(_bounded(name, row, row["intervals"]) for name in columns),
+                *(bounded(name, row, row["intervals"]) for name in columns),
             )
             for row in result["alarms"]
         ),
@@ -153,13 +153,13 @@ def ablation_markdown(result: dict) -> str:
     )
     for stream, values in result["values"].items():
         zones = tuple(next(iter(values.values())))
-        body = [(name, *(_cell("", own[zone]) for zone in zones)) for name, own in values.items()]
-        parts.append(_table((stream, *zones), body))
+        body = [(name, *(cell("", own[zone]) for zone in zones)) for name, own in values.items()]
+        parts.append(markdown_table((stream, *zones), body))
     parts.append("## What each row was trained with")
     command = " ".join(["python -m train.discover CACHE RUN", facts["training"]]).rstrip()
     parts.append(f"`{command}`, and:")
     parts.append(
-        _table(
+        markdown_table(
             ("setting", "row", "seeds", "flags"),
             (
                 (row["setting"], row["row"], str(row["seeds"]), f"`{row['flags']}`")
@@ -173,7 +173,7 @@ def ablation_markdown(result: dict) -> str:
 
 def _ablation_table(rows: list[dict], stream: str) -> str:
     columns = tuple(rows[0]["streams"][stream])
-    return _table(
+    return markdown_table(
         ("setting", "row", *columns, "ahead, mean AP", "ahead, AP@0.5", "ratio"),
         (
             (
@@ -188,8 +188,8 @@ def _ablation_table(rows: list[dict], stream: str) -> str:
 
 
 def _seeded(column: str, found: dict) -> str:
-    spread = "" if found["spread"] is None else f" ± {_cell(column, found['spread'])}"
-    return _cell(column, found["mean"]) + spread + _span(found["interval"], 100, 1)
+    spread = "" if found["spread"] is None else f" ± {cell(column, found['spread'])}"
+    return cell(column, found["mean"]) + spread + _span(found["interval"], 100, 1)
 
 
 def _ahead(found: dict) -> tuple[str, str, str]:
@@ -212,7 +212,7 @@ def _span(bounds: Sequence[float | None], factor: int, digits: int) -> str:
     return f" [{factor * low:.{digits}f}, {factor * high:.{digits}f}]"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([_line(head), "|---" * len(head) + "|", *map(_line, rows)])
 
 
@@ -220,14 +220,14 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cell(column: str, value: float | None) -> str:
+def cell(column: str, value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:.1f}" if column.startswith(ALARMS) else f"{100 * value:.1f}"
 
 
-def _bounded(column: str, values: dict, bounds: dict) -> str:
+def bounded(column: str, values: dict, bounds: dict) -> str:
     low, high = bounds[column]
     if low is None:
-        return _cell(column, values[column])
-    return f"{_cell(column, values[column])} ({_cell(column, low)}-{_cell(column, high)})"
+        return cell(column, values[column])
+    return f"{cell(column, values[column])} ({cell(column, low)}-{cell(column, high)})"

@@ -1,0 +1,161 @@
+"""`python -m train card`: the tables of README and model card, written from `metrics.json`.
+
+A table stands between `<!-- table NAME -->` and `<!-- end of table -->`, and nothing but this
+command writes there; a test holds both pages against the files that the numbers are from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from deeploc.checkpoints import EMBEDDED
+from train.evaluate.evaluation import METRICS
+from train.evaluate.methods import (
+    CHANCE,
+    CHECKPOINT,
+    ERROR,
+)
+from train.evaluate.protocol import ALARMS
+from train.evaluate.tables import (
+    BOUNDED,
+    bounded,
+    markdown_table,
+)
+
+PAGES = (EMBEDDED / "README.md", EMBEDDED.parents[1] / "README.md")
+GENERATORS, SELF_MADE = "real generators", "self-made forgeries"
+STREAMS = {"visual": "picture", "audio": "sound", "fused": "both"}
+BANDS = ("none", "some", "strong")
+PLACE = re.compile(r"(<!-- table (.+?) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+
+Metrics = dict[str, Any]  # one `metrics.json`
+
+
+def tables(tests: Mapping[str, Metrics]) -> dict[str, str]:
+    """Every table by its name in the pages; `tests`: the metrics of each test, by its title."""
+    return {
+        "summary": _summary(tests),
+        "methods": _methods(tests),
+        "verdicts": _verdicts(tests),
+        "alarms": _alarms(tests),
+    }
+
+
+def filled(page: str, tables: Mapping[str, str]) -> str:
+    """The page with its tables written anew. Raises `KeyError` for a table that is not known."""
+    return PLACE.sub(lambda found: f"{found[1]}\n{tables[found[2]]}\n\n{found[3]}", page)
+
+
+def read_tests(checkpoint: Path = EMBEDDED) -> dict[str, Metrics]:
+    """What `evaluate` measured of a checkpoint, on splices of real generators and on its corpus."""
+    folders = {GENERATORS: checkpoint / "generators", SELF_MADE: checkpoint}
+    return {
+        title: json.loads((folder / METRICS).read_text(encoding="utf-8"))
+        for title, folder in folders.items()
+    }
+
+
+def _summary(tests: Mapping[str, Metrics]) -> str:
+    """What a reader of the README needs: one column a test."""
+    named = {f"AP@0.5, {name}": (CHECKPOINT, stream) for stream, name in STREAMS.items()}
+    named |= {f"AP@0.5, both, by {method}": (method, "fused") for method in (ERROR, CHANCE)}
+    rows = [
+        ("forged clips that are flagged", *map(_flagged_forged, tests.values())),
+        ("authentic clips that are flagged", *map(_flagged_authentic, tests.values())),
+        *(
+            (
+                title,
+                *(
+                    bounded("AP@0.5", test["rows"][method][stream], _bounds(test, method, stream))
+                    for test in tests.values()
+                ),
+            )
+            for title, (method, stream) in named.items()
+        ),
+    ]
+    titles = [f"{title}, {test['protocol']['identities']} people" for title, test in tests.items()]
+    return markdown_table(("", *titles), rows)
+
+
+def _flagged_forged(test: Metrics) -> str:
+    quiet, *_ = test["reliability"]["bands"]
+    forged = test["protocol"]["forged"]
+    return f"{forged - quiet['forged']} of {forged}"
+
+
+def _flagged_authentic(test: Metrics) -> str:
+    quiet, *_ = test["reliability"]["bands"]
+    authentic = test["protocol"]["authentic"]
+    return f"{authentic - quiet['clips'] + quiet['forged']} of {authentic}"
+
+
+def _bounds(test: Metrics, method: str, stream: str) -> dict[str, Any]:
+    return test["intervals"][method][stream]
+
+
+def _methods(tests: Mapping[str, Metrics]) -> str:
+    """All streams of the checkpoint, both streams together of what stands beside it."""
+    rows = (
+        (
+            title,
+            method,
+            STREAMS[stream],
+            *(bounded(name, values, _bounds(test, method, stream)) for name in BOUNDED),
+        )
+        for title, test in tests.items()
+        for method, streams in test["rows"].items()
+        for stream, values in streams.items()
+        if method == CHECKPOINT or stream == "fused"
+    )
+    return markdown_table(("test", "method", "stream", *BOUNDED), rows)
+
+
+def _verdicts(tests: Mapping[str, Metrics]) -> str:
+    """How many clips of each verdict are forged."""
+    rows = (
+        (
+            band,
+            *(
+                f"{found['forged']} of {found['clips']}"
+                for test in tests.values()
+                for found in [test["reliability"]["bands"][number]]
+            ),
+        )
+        for number, band in enumerate(BANDS)
+    )
+    return markdown_table(("evidence", *(f"forged clips, {title}" for title in tests)), rows)
+
+
+def _alarms(tests: Mapping[str, Metrics]) -> str:
+    """Alarms in clips without any forgery, by kind."""
+    columns = (f"{ALARMS}, fused", "clips at some", "clips at strong")
+    return markdown_table(
+        ("test", "clips without forgery", "clips", *columns),
+        (
+            (title, row["kind"], str(row["clips"]), *_cells(row, columns))
+            for title, test in tests.items()
+            for row in test["alarms"][:-1]  # the last one is all of them
+        ),
+    )
+
+
+def _cells(row: dict[str, Any], columns: tuple[str, ...]) -> Iterator[str]:
+    return (bounded(name, row, row["intervals"]) for name in columns)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m train card", description=__doc__)
+    parser.parse_args(arguments)
+    written = tables(read_tests())
+    for page in PAGES:
+        page.write_text(filled(page.read_text(encoding="utf-8"), written), encoding="utf-8")
+        print(page)
+
+
+if __name__ == "__main__":
+    main()
