@@ -110,6 +110,16 @@ def test_no_table_of_numbers_stands_in_two_documents():
     assert len(rows) == len(set(rows))
 
 
+def test_every_package_is_listed():
+    listed = re.findall(r"^\| `([\w/]+)/`", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    packages = [name for top in PACKAGES for name in (top, *subpackages(top))]
+    assert sorted(listed) == sorted([*packages, "assets", "docs", "tests"])
+
+
+def subpackages(top: str) -> list[str]:
+    return [path.parent.relative_to(ROOT).as_posix() for path in (ROOT / top).glob("*/__init__.py")]
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=names(DOCUMENTS))
 def test_links_lead_somewhere(path):
     text = path.read_text(encoding="utf-8")
