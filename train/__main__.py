@@ -1,60 +1,45 @@
-"""`python -m train DATA RUN`: from a dataset to a checkpoint, on one machine.
+"""`python -m train VERB ...`: one command for every stage of training; `VERB --help` tells more.
 
-Runs `train.data.extract` into `RUN/cache`, then `train.pretrain` and `train.discover`, each with
-its own defaults. Killed, it goes on where it was. Whoever wants another option, or several GPUs,
-runs the three one by one. It looks at no test clip: `train.evaluate RUN/model RUN/cache` does.
+A verb is one line of `VERBS`: the module whose `main` takes its arguments, imported only then, and
+what it does. Verbs that train also run under `torchrun ... -m train VERB ...`.
 """
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
+import sys
+from importlib import import_module
 
-from deeploc.checkpoints import CONFIG
-from train import (
-    discover as train_fdn,
-)
-from train import (
-    pretrain as pretrain_mae,
-)
-from train.data import extract
+from deeploc.errors import DeepLocError
+
+VERBS = {
+    "run": ("train.run", "from a dataset to a checkpoint: extract, pretrain, discover"),
+    "forge": ("train.forge.corpus", "a corpus of partial forgeries from authentic clips"),
+    "vocoder": ("train.forge.sound.fit_vocoder", "fit a neural vocoder for the forge"),
+    "extract": ("train.data.extract", "a dataset as face crops, mel and vocoder lines"),
+    "pretrain": ("train.pretrain", "the masked autoencoder, on authentic clips"),
+    "discover": ("train.discover", "the forgery discovery network, from clip labels"),
+    "evaluate": ("train.evaluate.evaluation", "a checkpoint beside its baselines"),
+    "ablate": ("train.evaluate.ablation", "what each part of the method is worth"),
+    "leaks": ("train.evaluate.leaks", "whether nuisances tell what is forged in a corpus"),
+    "benchmark": ("train.engine.benchmark", "what each stage costs on this machine"),
+    "examples": ("train.examples", "draw the repository's example clips"),
+}
 
 
 def main(arguments: list[str] | None = None) -> None:
-    args = _parse(arguments)
-    cache, run = str(args.run / "cache"), str(args.run)
-    workers = _given(args, "workers")
-    extract.main(["--data", str(args.data), cache, *_given(args, "format"), *workers])
-    pretrain_mae.main([cache, run, *_given(args, "name", "steps", "seed")])
-    if not (args.run / "model" / CONFIG).exists():
-        train_fdn.main([cache, run, *_given(args, "name", "labels", "epochs", "seed"), *workers])
-    print(f"{args.run / 'model'}: the checkpoint. What it is worth on the test split:")
-    print(f"python -m train.evaluate {args.run / 'model'} {cache}")
-
-
-def _given(args: argparse.Namespace, *names: str) -> list[str]:
-    """Those of the options that were given, as words; the others are left to the command."""
-    values = {name: getattr(args, name) for name in names}
-    return [
-        word
-        for name, value in values.items()
-        if value is not None
-        for word in (f"--{name}", str(value))
-    ]
-
-
-def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
-    parser.add_argument("data", type=Path, help="a dataset: its folder, or its metadata file")
-    parser.add_argument("run", type=Path, help="folder for the cache, the logs, the checkpoint")
-    parser.add_argument("--format", help="the dataset's format, see train.data.extract")
-    parser.add_argument("--labels", help="clip, streams or frames, see train.discover")
-    parser.add_argument("--name", help="name stored in the checkpoint")
-    parser.add_argument("--steps", type=int, help="of pretraining")
-    parser.add_argument("--epochs", type=int, help="of discovery")
-    parser.add_argument("--workers", type=int, help="processes that extract and measure")
-    parser.add_argument("--seed", type=int)
-    return parser.parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    if not words or words[0] in ("-h", "--help"):
+        print("usage: python -m train VERB ...\n")
+        print("\n".join(f"  {verb:10} {purpose}" for verb, (_, purpose) in VERBS.items()))
+        print("\npython -m train VERB --help shows the options of a verb, with units and defaults.")
+        return
+    verb, *rest = words
+    if verb not in VERBS:
+        raise SystemExit(f"python -m train has no verb {verb}. It knows {', '.join(VERBS)}.")
+    try:
+        import_module(VERBS[verb][0]).main(rest)
+    except DeepLocError as error:
+        raise SystemExit(str(error)) from None
 
 
 if __name__ == "__main__":

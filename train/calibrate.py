@@ -1,6 +1,6 @@
-"""The fixed scale of a checkpoint, from authentic validation clips alone.
+"""Calibration: thresholds and percentiles of a checkpoint, from authentic validation clips alone.
 
-Nothing forged is looked at, and no test clip: thresholds state how often an authentic clip is
+Neither forged clips nor test clips are read: thresholds state how often an authentic clip is
 flagged, not how well forgeries are found.
 """
 
@@ -26,15 +26,15 @@ SAMPLED = 20_000_000  # values that a percentile is taken of; with fewer, of all
 
 
 def calibrate(model: RTDeepLoc, authentic: Sequence[Evidence]) -> Calibration:
-    """Error percentiles by stream, and the clip scores that the stated share of authentic clips
+    """Error percentiles by stream, and the clip scores that a stated share of authentic clips
     reaches: a fifth for "some" evidence, a twentieth for "strong".
 
-    Every clip is looked at once. Of many clips, percentiles are those of a random part of each.
+    Every clip is read once. Percentiles of many clips are taken over a random part of each.
     """
     rng = np.random.default_rng(0)
     limit = max(1, SAMPLED // len(authentic))
     sampled: dict[str, list[np.ndarray]] = {name: [] for name in (*STREAMS, "cell", "row")}
-    wholes: dict[str, list[float]] = {stream: [] for stream in STREAMS}
+    clip_scores: dict[str, list[float]] = {stream: [] for stream in STREAMS}
     for evidence in authentic:
         curves: dict[str, np.ndarray] = {
             stream: curve.values for stream, curve in error_scores(evidence).items()
@@ -45,11 +45,11 @@ def calibrate(model: RTDeepLoc, authentic: Sequence[Evidence]) -> Calibration:
         for stream, curve in forgery_scores(model, evidence).items():
             score = clip_score(curve)
             if score is not None:
-                wholes[stream].append(score)
+                clip_scores[stream].append(score)
     marks = {
         name: np.nanpercentile(np.concatenate(values), MARKS) for name, values in sampled.items()
     }
-    scores = {stream: np.array(values) for stream, values in wholes.items()}
+    scores = {stream: np.array(values) for stream, values in clip_scores.items()}
     bands = {
         band: round(min(1.0, np.quantile(scores["fused"], 1 - rate, method="higher") + 1e-4), 4)
         for band, rate in FALSE_ALARMS.items()

@@ -124,6 +124,18 @@ class DiscoverConfig(LossConfig):
     """seed of weights, order, cuts and dropout"""
 
 
+@dataclass(frozen=True)
+class VocoderConfig:
+    """What decides the neural vocoder that `vocoder` fits."""
+
+    steps: int = 1600
+    """steps of the optimizer"""
+    lr: float = 1e-3
+    """first learning rate of the encoder; a tenth of it is the generator's"""
+    seed: int = 0
+    """seed of the pieces of speech"""
+
+
 def plain(config: Any) -> dict[str, Any]:
     """The fields of a configuration as JSON has them."""
     return json.loads(json.dumps(asdict(config), default=str))

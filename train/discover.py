@@ -1,28 +1,28 @@
-"""`python -m train.discover CACHE RUN`: the forgery discovery network, from clip-level labels.
+"""Discovery: the forgery discovery network learns from clip labels and the evidence of `RUN/mae`.
 
-Reads `RUN/mae`, measures every clip once, trains on the train split, calibrates on the authentic
+Measures the evidence of every clip once, trains on the train split, calibrates on the authentic
 clips of the validation split and writes `RUN/model`. Nothing else is taken from validation clips:
-their losses are only logged, as `RUN/model_log.jsonl` and for TensorBoard under `RUN/tensorboard`.
-Interrupted, it resumes with the epoch that it was in. Under `torchrun` every process takes
-`--batch` clips of a step.
-Three settings: `--labels clip` knows one bit a clip, `streams` (as LAV-DF's metadata) one bit a
-stream, and `frames` also which steps are forged. The last is weak supervision no more, but on a
-corpus that `train.forge` made nobody annotated anything: the forge knows where it forged (the
-self-forged setting).
+their losses are only logged (`model_log.jsonl`, `tensorboard/`). Interrupted, it resumes with the
+epoch that it was in, from `model_state.pt`. Under `torchrun` the processes share each step.
+
+Three settings: `--labels clip` reads one bit a clip, `streams` (as LAV-DF's metadata) one bit a
+stream, and `frames` also which steps are forged. The last is no weak supervision, but on a corpus
+that `forge` made nobody annotated anything: the forge knows where it forged (the self-forged
+setting).
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+import tyro
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -34,9 +34,15 @@ from deeploc.models.fdn import (
 )
 from deeploc.models.rt_deeploc import RTDeepLoc
 from train.calibrate import calibrate
+from train.config import CachePath, DiscoverConfig, RunPath, plain
 from train.data.cache import (
     CachedClip,
     load_cache,
+)
+from train.data.clip_batches import (
+    ClipBatch,
+    ClipDataset,
+    collate,
 )
 from train.data.evidence_store import (
     EvidenceStore,
@@ -44,340 +50,316 @@ from train.data.evidence_store import (
     set_statistics,
 )
 from train.engine.checkpointing import (
-    Board,
-    load_state,
+    StateFiles,
+    TensorBoardCurves,
     save_model,
-    save_state,
 )
+from train.engine.execution import Execution
 from train.engine.ranks import (
     Ranks,
-    alone,
     gradients_of,
     joined_ranks,
     seed_of,
 )
-from train.losses.discovery import authentic_gates
-from train.losses.objective import (
-    Clips,
-    ClipSet,
-    Teacher,
-    add_loss_arguments,
+from train.losses.objective import discovery_loss
+from train.losses.pseudo_labels import (
+    PseudoLabeler,
+    authentic_gates,
     authentic_logits,
-    fdn_loss,
-    gather,
 )
 
 SCORE_HALF = 0.9  # quantile of authentic training steps whose score is 0.5
-NOT_LEARNING = ("cache", "run", "out", "name", "workers", "loaders", "memory")
 
 
 @dataclass(frozen=True)
-class Home:
-    """Where a training runs, and where it leaves its state and log: nowhere without a `folder`.
-
-    `origin` tells the evidence that it learns from.
-    """
-
-    ranks: Ranks = field(default_factory=alone)
-    folder: Path | None = None
-    name: str = "model"
-    origin: str = ""
-
-
-@dataclass(frozen=True)
-class Shares:
+class ClipSampler:
     """Which clips make up each step of an epoch, and which of these are this rank's.
 
-    A step has `batch` clips of every rank, `times` over: two ranks learn from what one with twice
-    the batch learns from. The last step of an epoch has what is left.
+    A step has `size` clips; the last one of an epoch has what is left. Each rank computes its share
+    of them in at most `parts` batches. The clips of a step are the same however it is divided.
     """
 
     clips: int
-    batch: int
-    times: int
+    size: int
+    parts: int
     ranks: Ranks
 
     def steps(self, order: np.ndarray) -> Iterator[list[tuple[list[int], float]]]:
-        """This rank's batches step by step, each with its part of all clips of the step."""
+        """This rank's batches step by step, each with its share of all clips of the step."""
         world = self.ranks.world
-        size = self.batch * self.times * world
-        for start in range(0, self.clips, size):
-            chunk = order[start : start + size]
-            chunk = np.resize(chunk, max(world, len(chunk)))  # nobody goes without
-            own = np.array_split(chunk, world)[self.ranks.rank]
-            parts = np.array_split(own, -(-len(own) // self.batch))
-            yield [(part.tolist(), len(part) / len(chunk)) for part in parts]
+        longest = -(-self.size // (self.parts * world))
+        for start in range(0, self.clips, self.size):
+            step = order[start : start + self.size]
+            step = np.resize(step, max(world, len(step)))  # no rank goes without
+            own = np.array_split(step, world)[self.ranks.rank]
+            batches = np.array_split(own, -(-len(own) // longest))
+            yield [(batch.tolist(), len(batch) / len(step)) for batch in batches]
 
     def keys(self, orders: Iterable[tuple[int, np.ndarray]]) -> Iterator[list[tuple[int, int]]]:
-        """What a `ClipSet` is asked for in all `orders` (epoch, order), batch by batch."""
+        """The keys of a `ClipDataset` in all `orders` (epoch, order), batch by batch."""
         for epoch, order in orders:
             for step in self.steps(order):
-                yield from ([(epoch, i) for i in part] for part, _ in step)
+                yield from ([(epoch, i) for i in batch] for batch, _ in step)
 
 
-class Learning:
-    """One training of the FDN: all that changes on the way, and so all there is to resume."""
+class Stage:
+    """One training of an FDN, with everything that changes on the way and is needed to resume."""
 
     def __init__(
-        self, model: RTDeepLoc, args: argparse.Namespace, home: Home, teacher: Teacher | None
+        self,
+        fdn: FDN,
+        config: DiscoverConfig,
+        execution: Execution,
+        data: str = "",
+        labeler: PseudoLabeler | None = None,
     ) -> None:
-        self.model, self.args, self.home, self.teacher = model, args, home, teacher
-        self.ranks = home.ranks
-        self.fdn = model.fdn
-        self.network = self.ranks.shared(self.fdn)
-        self.bf16 = self.ranks.device.type == "cuda" if args.bf16 is None else args.bf16
+        self.fdn, self.config, self.labeler, self.data = fdn, config, labeler, data
+        self.ranks = execution.ranks
+        self.network = self.ranks.shared(fdn)
         self.optimizer = torch.optim.AdamW(
-            self.fdn.parameters(), args.lr, weight_decay=args.weight_decay
+            fdn.parameters(), config.lr, weight_decay=config.weight_decay
         )
-        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, args.epochs)
+        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, config.epochs)
         self.log: list[dict] = []
-        told = {name: value for name, value in vars(args).items() if name not in NOT_LEARNING}
-        told["batch"] = told.pop("accumulate") * args.batch * self.ranks.world
-        self.recipe = told | {"origin": home.origin}
-        self.name = f"{home.name}_second" if teacher else home.name
-        self.path = home.folder / f"{self.name}_state.pt" if home.folder else None
+        self.files = execution.files
+        if self.files and labeler:
+            self.files = replace(self.files, name=f"{self.files.name}_second")
 
     @property
     def done(self) -> int:
-        """Epochs that lie behind."""
+        """Number of finished epochs."""
         return len(self.log)
 
-    def resume(self) -> None:
+    def begin_or_resume(self) -> None:
         """Go on from the state that was left behind, if there is one."""
-        state = load_state(self.path, self.recipe, self.ranks.device) if self.path else None
+        state = None
+        if self.files:
+            state = self.files.begin_or_load(self.config, self.ranks, self.data)
         if state:
             self.fdn.load_state_dict(state["fdn"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.schedule.load_state_dict(state["schedule"])
             self.log = state["log"]
 
-    def keep(self) -> None:
+    def save(self) -> None:
         """Leave the state and the log behind."""
-        if self.path and self.ranks.first:
-            save_state(
-                self.path,
-                self.path.with_name(f"{self.name}_log.jsonl"),
+        if self.files and self.ranks.first:
+            self.files.save(
+                self.log,
                 fdn=self.fdn.state_dict(),
                 optimizer=self.optimizer.state_dict(),
                 schedule=self.schedule.state_dict(),
-                log=self.log,
-                recipe=self.recipe,
             )
 
     def order(self, epoch: int, clips: int) -> np.ndarray:
-        return np.random.default_rng([self.args.seed, epoch]).permutation(clips)
+        """A permutation of the clips `(N,)`, another in every epoch."""
+        return np.random.default_rng([self.config.seed, epoch]).permutation(clips)
 
     def epoch(
-        self, batches: Iterator[Clips], steps: Iterable[list[tuple[list[int], float]]]
+        self, batches: Iterator[ClipBatch], steps: Iterable[list[tuple[list[int], float]]]
     ) -> float:
         """Train on one epoch; its mean loss over all ranks."""
-        torch.manual_seed(seed_of(self.args.seed, self.done, self.ranks.rank))  # dropout
+        torch.manual_seed(seed_of(self.config.seed, self.done, self.ranks.rank))  # dropout
         self.fdn.train()
-        self.model.fdn = self.network
         total, count = torch.zeros((), device=self.ranks.device), 0
         for step in steps:
             self.optimizer.zero_grad()
             for number, (_, share) in enumerate(step, start=1):
                 with gradients_of(self.network, last=number == len(step)):
-                    loss = self._terms(next(batches))[1].sum() * share * self.ranks.world
+                    terms = self._terms(self.network, next(batches))[1]
+                    loss = terms.sum() * share * self.ranks.world
                     loss.backward()
                 total += loss.detach()
             torch.nn.utils.clip_grad_norm_(self.fdn.parameters(), 1.0)
             self.optimizer.step()
             count += 1
         self.schedule.step()
-        self.model.fdn = self.fdn
         self.fdn.eval()
         return float(self.ranks.total(total)) / count / self.ranks.world
 
     @torch.inference_mode()
-    def validate(self, batches: Iterable[Clips]) -> dict[str, float]:
+    def validate(self, batches: Iterable[ClipBatch]) -> dict[str, float]:
         """The terms of the loss, averaged over the clips of all ranks."""
         names: list[str] = []
         total, count = torch.zeros((), device=self.ranks.device), 0
         for clips in batches:
-            names, values = self._terms(clips)
-            total, count = total + len(clips.labels) * values, count + len(clips.labels)
+            names, terms = self._terms(self.fdn, clips)
+            total, count = total + len(clips.labels) * terms, count + len(clips.labels)
         mean = self.ranks.total(total) / self.ranks.total(torch.tensor(count)).item()
         return dict(zip(names, mean.tolist(), strict=True))
 
-    def _terms(self, clips: Clips) -> tuple[list[str], Tensor]:
-        device = self.ranks.device
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
-            terms = fdn_loss(self.model, clips.to(device), self.args, self.teacher)
+    def _terms(self, network: FDN, clips: ClipBatch) -> tuple[list[str], Tensor]:
+        with self.ranks.autocast(self.config.precision):
+            terms = discovery_loss(network, clips.to(self.ranks.device), self.config, self.labeler)
         return list(terms), torch.stack([term.float() for term in terms.values()])
 
 
-def learn(
+def train_fdn(
     model: RTDeepLoc,
-    clips: ClipSet,
-    held_out: ClipSet,
-    args: argparse.Namespace,
-    home: Home | None = None,
+    clips: ClipDataset,
+    held_out: ClipDataset,
+    config: DiscoverConfig,
+    execution: Execution | None = None,
+    data: str = "",
 ) -> list[dict]:
-    """Replace the model's FDN by a new one and train it; returns the losses.
+    """Replace the model's FDN by a new one, train it and set the scale of its scores; returns the
+    losses.
 
-    With `--pseudo` that is the first stage: its scores then teach another new one, unless frame
-    labels do.
+    Where `config.pseudo` has a weight this is the first stage: its scores then are the
+    pseudo-labels of another new network, unless frame labels are read. `data` is a digest of what
+    is learnt from.
     """
-    home = home or Home()
+    execution = execution or Execution()
+    device = execution.ranks.device
     model.requires_grad_(False)
-    begin(model, args, args.seed)
-    log = train(model, clips, held_out, args, home=home)
-    device = home.ranks.device
-    if args.pseudo and args.labels != "frames":
-        fdn = model.fdn.to(device).eval()
-        teacher = Teacher.of(fdn, _in_order(clips, args, device), args.labels)
-        begin(model, args, seed_of(args.seed, 2))
-        log = log + train(model, clips, held_out, args, teacher, home)
+    model.fdn = new_fdn(model, config, config.seed)
+    log = train_stage(model.fdn, clips, held_out, config, execution, data)
+    if config.pseudo and config.labels != "frames":
+        in_order = _in_order(clips, config, execution)
+        labeler = PseudoLabeler.of(model.fdn.to(device).eval(), in_order, config.labels)
+        model.fdn = new_fdn(model, config, seed_of(config.seed, 2))
+        log = log + train_stage(model.fdn, clips, held_out, config, execution, data, labeler)
     fdn = model.fdn.to(device).eval()
-    for column, logits in enumerate(authentic_logits(fdn, _in_order(clips, args, device))):
+    for column, logits in enumerate(authentic_logits(fdn, _in_order(clips, config, execution))):
         if len(logits):
             fdn.set_scale(column, *authentic_gates(logits, SCORE_HALF))
     model.fdn.cpu()
     return log
 
 
-def begin(model: RTDeepLoc, args: argparse.Namespace, seed: int) -> None:
-    """Give the model a new discovery network."""
+def new_fdn(model: RTDeepLoc, config: DiscoverConfig, seed: int) -> FDN:
+    """An untrained discovery network for the model's evidence."""
     torch.manual_seed(seed)
-    model.fdn = FDN(fdn_config(model, args))
+    return FDN(fdn_config(model, config))
 
 
-def fdn_config(model: RTDeepLoc, args: argparse.Namespace) -> FDNConfig:
-    """What the discovery network that `args` train is like. Where neither MIL nor MTLR teaches the
-    heads of picture and sound, the third answers for them."""
-    one_head = args.labels == "clip" and not args.streams and not args.mtlr
-    return replace(model.fdn.config, inputs=args.inputs, one_head=one_head)
+def fdn_config(model: RTDeepLoc, config: DiscoverConfig) -> FDNConfig:
+    """The architecture that `config` trains. Where neither MIL of streams nor MTLR trains the heads
+    on picture and sound, the fused head gives their scores, too."""
+    one_head = config.labels == "clip" and not config.streams and not config.mtlr
+    return replace(model.fdn.config, inputs=config.inputs, one_head=one_head)
 
 
-def train(
-    model: RTDeepLoc,
-    clips: ClipSet,
-    held_out: ClipSet,
-    args: argparse.Namespace,
-    teacher: Teacher | None = None,
-    home: Home | None = None,
+def train_stage(
+    fdn: FDN,
+    clips: ClipDataset,
+    held_out: ClipDataset,
+    config: DiscoverConfig,
+    execution: Execution,
+    data: str = "",
+    labeler: PseudoLabeler | None = None,
 ) -> list[dict]:
-    """Train the FDN in place for all epochs; returns the losses, one record an epoch.
+    """Train an FDN in place for all epochs; returns the losses, one record an epoch.
 
-    No epoch is chosen: the clip-level loss is lowest long before the steps are told apart.
+    No epoch is chosen: the clip-level loss is lowest long before steps are told apart. Raises
+    `RuntimeError` where the loss ends as no finite number.
     """
-    home = home or Home()
-    model.fdn.to(home.ranks.device)
-    run = Learning(model, args, home, teacher)
-    run.resume()
-    shares = Shares(len(clips), args.batch, args.accumulate, home.ranks)
-    left = range(run.done, args.epochs)
-    keys = shares.keys((epoch, run.order(epoch, len(clips))) for epoch in left)
-    batches = iter(_loader(clips, keys, args))
-    in_order = [(0, np.arange(len(held_out)))]
-    fixed = list(Shares(len(held_out), args.batch, 1, home.ranks).keys(in_order))
-    checked = _loader(held_out, fixed, args)
-    board = None
-    if home.folder:
-        board = Board(home.folder / "tensorboard" / run.name, run.done, home.ranks.first)
-    for epoch in home.ranks.bar(left, unit="epoch"):
-        learnt = run.epoch(batches, shares.steps(run.order(epoch, len(clips))))
-        run.log.append({"epoch": epoch, **run.validate(checked), "train": learnt})
-        run.keep()
-        if board:
-            board.add(epoch + 1, run.log[-1])
-    if not np.isfinite(sum(run.log[-1].values())):
+    ranks = execution.ranks
+    stage = Stage(fdn.to(ranks.device), config, execution, data, labeler)
+    stage.begin_or_resume()
+    sampler = ClipSampler(len(clips), config.batch, execution.accumulate, ranks)
+    left = range(stage.done, config.epochs)
+    keys = sampler.keys((epoch, stage.order(epoch, len(clips))) for epoch in left)
+    batches = iter(_loader(clips, keys, execution))
+    fixed = ClipSampler(len(held_out), execution.part(config.batch) * ranks.world, 1, ranks)
+    fixed_keys = list(fixed.keys([(0, np.arange(len(held_out)))]))
+    validation = _loader(held_out, fixed_keys, execution)
+    curves = None
+    if stage.files:
+        curves = TensorBoardCurves(stage.files.curves, stage.done, ranks.first)
+    for epoch in ranks.bar(left, unit="epoch"):
+        loss = stage.epoch(batches, sampler.steps(stage.order(epoch, len(clips))))
+        stage.log.append({"epoch": epoch, **stage.validate(validation), "train": loss})
+        stage.save()
+        if curves:
+            curves.add(epoch + 1, stage.log[-1])
+    if not np.isfinite(sum(stage.log[-1].values())):
         raise RuntimeError("training diverged: the last validation loss is not finite")
-    model.fdn.cpu()
-    return run.log
+    fdn.cpu()
+    return stage.log
 
 
-def _in_order(clips: ClipSet, args: argparse.Namespace, device: torch.device) -> Iterator[Clips]:
+def _in_order(
+    clips: ClipDataset, config: DiscoverConfig, execution: Execution
+) -> Iterator[ClipBatch]:
     """All clips once, the same ones on every rank."""
-    keys = Shares(len(clips), args.batch, 1, Ranks()).keys([(0, np.arange(len(clips)))])
-    return (batch.to(device) for batch in _loader(clips, keys, args))
+    sampler = ClipSampler(len(clips), execution.part(config.batch), 1, Ranks())
+    keys = sampler.keys([(0, np.arange(len(clips)))])
+    return (batch.to(execution.ranks.device) for batch in _loader(clips, keys, execution))
 
 
-def _loader(clips: ClipSet, keys: Iterable[list], args: argparse.Namespace) -> DataLoader:
+def _loader(clips: ClipDataset, keys: Iterable[list], execution: Execution) -> DataLoader:
     return DataLoader(
         clips,
         batch_sampler=keys,
-        collate_fn=gather,
-        num_workers=args.loaders,
-        persistent_workers=args.loaders > 0,
+        collate_fn=collate,
+        num_workers=execution.loaders,
+        persistent_workers=execution.loaders > 0,
     )
 
 
-def discovered(args: argparse.Namespace, ranks: Ranks) -> None:
-    """Measure, train, calibrate and write the checkpoint."""
-    base = args.run / "mae"
-    model, info = load_checkpoint(base)
-    splits = {name: load_cache(args.cache, name) for name in ("train", "dev")}
-    raw = {
-        name: measure_clips(base, samples, args.run / "evidence", args.workers, ranks)
-        for name, samples in splits.items()
-    }
-    set_statistics(model, raw["train"].pristine(splits["train"]), ranks)
-    ready = {name: measured.standardised(model) for name, measured in raw.items()}
-    clips, held_out = (clip_set(splits[name], ready[name], args) for name in ("train", "dev"))
-    origin = hashlib.sha256(info.sha256.encode())
-    for sample in chain(*splits.values()):
-        origin.update(repr(sample.annotation).encode())
-    home = Home(ranks, args.run, args.out, origin.hexdigest())
-    log = learn(model, clips, held_out, args, home)
-    if ranks.first:
-        model = model.half().float()  # calibrate what is saved
-        scale = calibrate(model, ready["dev"].pristine(splits["dev"]))
-        out = args.run / args.out
-        save_model(model.calibrated(scale, args.name).half(), out)
-        told = {"arguments": {k: str(v) for k, v in vars(args).items()}, "epochs": log}
-        (out / "training.json").write_text(json.dumps(told))
-        for name in (args.out, f"{args.out}_second"):
-            (args.run / f"{name}_state.pt").unlink(missing_ok=True)
-    ranks.wait()
+def data_digest(autoencoder_sha256: str, samples: Iterable[CachedClip]) -> str:
+    """A digest of all that a discovery network learns from."""
+    digest = hashlib.sha256(autoencoder_sha256.encode())
+    for sample in samples:
+        digest.update(repr(sample.annotation).encode())
+    return digest.hexdigest()
 
 
-def clip_set(
-    samples: list[CachedClip], evidence: EvidenceStore, args: argparse.Namespace
-) -> ClipSet:
-    """A split as `args` want it read."""
-    memory = args.memory * 1e9 / max(1, args.loaders)
-    longest = round(args.longest * VIDEO_RATE_HZ)
-    return ClipSet(samples, evidence, longest, memory, args.seed)
+def dataset(
+    samples: list[CachedClip], evidence: EvidenceStore, config: DiscoverConfig, memory: float = 4e9
+) -> ClipDataset:
+    """The clips of a split as `config` reads them, of which `memory` bytes are kept."""
+    longest = round(config.longest * VIDEO_RATE_HZ)
+    return ClipDataset(samples, evidence, longest, memory, config.seed)
+
+
+def discover(
+    cache: CachePath,
+    run: RunPath,
+    config: tyro.conf.OmitArgPrefixes[DiscoverConfig] = DiscoverConfig(),
+    name: str = "deeploc",
+    out: str = "model",
+    accumulate: int = 1,
+    loaders: int = 0,
+    memory: Annotated[float, tyro.conf.arg(metavar="GB")] = 4,
+    workers: int = 1,
+) -> None:
+    """Train, calibrate and write a checkpoint from the clips of a cache and `RUN/mae`.
+
+    Args:
+        name: name stored in the checkpoint
+        out: name of the result's folder in RUN
+        accumulate: parts that a rank computes its share of a step in, to save memory
+        loaders: processes that read clips ahead, on each rank
+        memory: GB of clips kept in memory, on each rank
+        workers: processes that measure evidence, on each rank
+    """
+    with joined_ranks() as ranks:
+        model, info = load_checkpoint(run / "mae")
+        splits = {split: load_cache(cache, split) for split in ("train", "dev")}
+        raw = {
+            split: measure_clips(run / "mae", samples, run / "evidence", workers, ranks)
+            for split, samples in splits.items()
+        }
+        set_statistics(model, raw["train"].pristine(splits["train"]), ranks)
+        ready = {split: evidence.standardised(model) for split, evidence in raw.items()}
+        kept = memory * 1e9 / max(1, loaders)
+        clips, held_out = (dataset(splits[s], ready[s], config, kept) for s in ("train", "dev"))
+        files = StateFiles(run, out)
+        execution = Execution(ranks, accumulate, loaders, files)
+        data = data_digest(info.sha256, chain(*splits.values()))
+        log = train_fdn(model, clips, held_out, config, execution, data)
+        if ranks.first:
+            model = model.half().float()  # calibrate what is saved
+            scale = calibrate(model, ready["dev"].pristine(splits["dev"]))
+            save_model(model.calibrated(scale, name).half(), run / out)
+            record = {"config": plain(config), "epochs": log}
+            (run / out / "training.json").write_text(json.dumps(record))
+            for stage in (files, replace(files, name=f"{out}_second")):
+                stage.state.unlink(missing_ok=True)
+        ranks.wait()
 
 
 def main(arguments: list[str] | None = None) -> None:
-    args = parse(arguments)
-    with joined_ranks() as ranks:
-        discovered(args, ranks)
-
-
-def parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m train.discover", description=__doc__)
-    parser.add_argument("cache", type=Path, help="folder made by train.data.extract")
-    parser.add_argument("run", type=Path, help="folder that holds mae/; the result goes there")
-    parser.add_argument("--out", default="model", help="name of the result in RUN")
-    parser.add_argument("--name", default="deeploc", help="name stored in the checkpoint")
-    add_loss_arguments(parser)
-    parser.add_argument("--epochs", type=int, default=16)
-    parser.add_argument("--batch", type=int, default=32, help="clips at a time, on each rank")
-    parser.add_argument("--accumulate", type=int, default=1, help="such batches a step")
-    parser.add_argument("--lr", type=float, default=2e-3)
-    parser.add_argument("--weight-decay", type=float, default=0.02)
-    parser.add_argument("--longest", type=float, default=120, help="seconds of a clip a step sees")
-    parser.add_argument(
-        "--bf16",
-        action=argparse.BooleanOptionalAction,
-        help="bfloat16 autocast (default: on CUDA alone)",
-    )
-    parser.add_argument("--loaders", type=int, default=0, help="processes that read, on each rank")
-    parser.add_argument("--memory", type=float, default=4, help="GB of clips kept, on each rank")
-    parser.add_argument(
-        "--workers", type=int, default=1, help="processes that measure, on each rank"
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args(arguments)
-    if args.labels == "clip" and not (args.mil or args.streams or args.p2s):
-        parser.error("nothing would be learnt from clip labels: weigh --streams, --mil or --p2s")
-    return args
-
-
-if __name__ == "__main__":
-    main()
+    tyro.cli(discover, args=arguments, prog="python -m train discover", description=__doc__)

@@ -270,11 +270,11 @@ def make_examples(folder: Path, seed: int = 0) -> None:
         rows.writerow(["sound.mp4", *SOUND_SPAN_S, "audio"])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m train.examples", description=__doc__)
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m train examples", description=__doc__)
     parser.add_argument("--out", type=Path, default=EXAMPLES)
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     make_examples(options.out, options.seed)
 
 

@@ -1,10 +1,11 @@
 """The forgery discovery network (FDN): evidence of every step -> forgery scores of every step.
 
 It sees the whole clip and only ever relative to itself: a partial forgery is an outlier among the
-clip's own steps. Cells of the face are averaged over a few zones first, and rows of the mel over
-three bands: who learns from few people would else learn these people. Vocoders leave traces too
-fine for any mel, so it is shown their lines, too (`deeploc.audio.vocoder_lines`). It knows nothing
-about pixels, seconds or how the evidence was measured.
+clip's own steps. Cells of the face are averaged over five zones and rows of the mel over three
+bands, so that a network trained on few people does not memorise them. Vocoders leave traces that
+are finer than a mel band, so their spectral lines are an input, too
+(`deeploc.audio.vocoder_lines`). It knows nothing about pixels, seconds or how the evidence was
+measured.
 
 Shapes: B clips, T steps (25 Hz), L cells or rows, V evidence values each, D values a step, R frame
 rates of vocoders.
@@ -25,10 +26,11 @@ MIN_SPREAD = 0.01
 class FDNConfig:
     """`visual`, `audio`: evidence values a step; `depth` blocks with dilations 1, 2, 4...
 
-    `inputs`: which evidence is looked at, "all", "content" (the lines, and of the `values` of every
-    zone the first `content`, which owe nothing to a reconstruction) or "error" (the others). The
-    error guides training (`candidates`); as an input, too, it made scores worse.
-    `one_head`: nothing taught the heads of picture and sound, so the third answers for them.
+    `inputs`: which evidence is an input: "content" (vocoder lines, and of the `values` of every
+    zone the first `content`, which do not depend on a reconstruction), "error" (the other values)
+    or "all". The error guides MIL in training (`candidates`); as an input it lowered the scores.
+    `one_head`: the heads on picture and sound were not trained (neither MIL of streams nor MTLR was
+    in the loss), so the fused head gives the scores of all three.
     """
 
     visual: int
@@ -43,9 +45,9 @@ class FDNConfig:
 
 
 @dataclass(frozen=True)
-class Discovery:
+class FDNOutput:
     """`logits (B, T, 3)` of the three heads, on the picture, the sound and both; `embedding
-    (B, T, W)` of both, for the contrastive loss."""
+    (B, T, W)` of both, for contrastive losses."""
 
     logits: Tensor
     embedding: Tensor
@@ -76,10 +78,10 @@ class FDN(nn.Module):
 
     def forward(
         self, visual: Tensor, audio: Tensor, lines: Tensor, seen: Tensor, heard: Tensor
-    ) -> Discovery:
+    ) -> FDNOutput:
         """`visual (B, T, 2 Dv)`, `audio (B, T, 2 Da)`, `lines (B, T, R)`: `picture_input`,
         `sound_input` and `lines_input`; `seen`, `heard (B, T) bool`. Logits of unseen or unheard
-        steps mean nothing."""
+        steps are undefined."""
         picture = self.visual(visual * self.used_visual, seen)
         lined = self.line_filter(lines, heard)
         if self.config.inputs == "error":
@@ -89,15 +91,15 @@ class FDN(nn.Module):
         logits = torch.cat(
             [self.visual_head(picture), self.audio_head(sound), self.fused_head(both)], dim=-1
         )
-        return Discovery(logits, both)
+        return FDNOutput(logits, both)
 
     def scores(self, logits: Tensor, seen: Tensor, heard: Tensor) -> Tensor:
         """`(B, T, 3)` 0..1 in the order visual, audio, fused, of the heads' logits.
 
         Each is 0.5 at the head's `level` and counts in its `spread`, which bring the streams to one
         scale (`set_scale`). A step is forged if either stream is: the fused score is `either` of
-        theirs. The head on both is a teacher alone, by MIL and MTLR (on validation clips it ranked
-        worse than they do).
+        theirs. The fused head only supervises them in training, by MIL and MTLR: on validation
+        clips it ranked steps worse than they do.
         """
         scores = ((logits - self.level) / self.spread).sigmoid()
         if self.config.one_head:
@@ -112,7 +114,7 @@ class FDN(nn.Module):
 
 
 def _used(evidence: int, config: FDNConfig) -> Tensor:
-    """`(2 D,)` 1 for each input of a stream that is looked at, 0 for the others."""
+    """`(2 D,)` 1 for each value of a stream that is an input, 0 for the others."""
     content = torch.arange(evidence) % config.values < config.content
     used = {"all": content | True, "content": content, "error": ~content}[config.inputs]
     return used.repeat(2).float()
@@ -122,7 +124,7 @@ class LineFilter(nn.Module):
     """Lines `(B, T, R)`, `heard (B, T) bool` -> `(B, T, 2)`: their Gaussian means over time, about
     0.3 and 0.6 s long, in units of their noise, and of either the largest over frame rates.
 
-    Nothing here is learnt: no vocoder of the training clips, and no frame rate, is preferred.
+    It has no trained weights, so it prefers neither a vocoder of the training clips nor a rate.
     """
 
     kernels: Tensor
@@ -186,18 +188,18 @@ def either(scores: Tensor, seen: Tensor, heard: Tensor) -> Tensor:
 
 
 def picture_input(evidence: Tensor, seen: Tensor) -> Tensor:
-    """`(B, T, 36, V)` evidence, `seen (B, T) bool` -> `(B, T, 2 D)`: what the FDN looks at."""
+    """`(B, T, 36, V)` evidence, `seen (B, T) bool` -> `(B, T, 2 D)`, the FDN's visual input."""
     return clip_relative((FACE_ZONES.to(evidence) @ evidence).flatten(2), seen)
 
 
 def sound_input(evidence: Tensor, heard: Tensor) -> Tensor:
-    """`(B, T, 10, V)` evidence, `heard (B, T) bool` -> `(B, T, 2 D)`: what the FDN listens to."""
+    """`(B, T, 10, V)` evidence, `heard (B, T) bool` -> `(B, T, 2 D)`, the FDN's audio input."""
     return clip_relative((SOUND_ZONES.to(evidence) @ evidence).flatten(2), heard)
 
 
 def lines_input(lines: Tensor, heard: Tensor) -> Tensor:
-    """`(B, T, R)` lines, `heard (B, T) bool` -> the same less their median over the clip: a hum
-    that lasts throughout tells nothing."""
+    """`(B, T, R)` lines, `heard (B, T) bool` -> the same minus their median over the clip, which a
+    constant hum would raise."""
     known = torch.where(heard[:, :, None], lines, torch.nan)
     return (known - known.nanmedian(dim=1, keepdim=True).values).nan_to_num(0.0).clamp(-6, 6)
 

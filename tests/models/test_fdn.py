@@ -13,14 +13,14 @@ from deeploc.models.fdn import (
     picture_input,
     sound_input,
 )
-from train.losses.discovery import (
-    aicl_loss,
+from train.losses.aicl import aicl_loss
+from train.losses.mil import (
     candidates,
     clip_logits,
     mil_loss,
-    mtlr_loss,
     noisy_or_loss,
 )
+from train.losses.mtlr import mtlr_loss
 
 T = 100
 

@@ -14,7 +14,7 @@ from deeploc.models.mae import (
     sound_energies,
 )
 from deeploc.models.rt_deeploc import TINY
-from train.losses.discovery import reconstruction_loss
+from train.losses.reconstruction import reconstruction_loss
 
 
 @pytest.fixture

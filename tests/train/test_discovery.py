@@ -8,23 +8,17 @@ import torch
 
 from deeploc.models.fdn import (
     FDN,
-    Discovery,
+    FDNOutput,
 )
 from deeploc.models.rt_deeploc import (
     VALUES,
     RTDeepLoc,
 )
-from train.discover import (
-    learn,
-    parse,
-)
-from train.losses.objective import (
-    WEIGHTS,
-    Clips,
-    Teacher,
-    fdn_loss,
-    known_steps,
-)
+from train.config import LOSS_TERMS, DiscoverConfig
+from train.data.clip_batches import ClipBatch
+from train.discover import train_fdn
+from train.losses.objective import discovery_loss
+from train.losses.pseudo_labels import PseudoLabeler
 
 CLIPS, STEPS = 6, 80
 
@@ -54,7 +48,7 @@ def clips(model):
     seen[:, 70:] = False
     lines = torch.randn(CLIPS, STEPS, 6)
     cues = torch.stack([visual.mean(-1), audio.mean(-1)], dim=-1)
-    return Clips(visual, audio, lines, cues.amax(-1), cues, seen, here, steps.amax(1), steps)
+    return ClipBatch(visual, audio, lines, cues.amax(-1), cues, seen, here, steps.amax(1), steps)
 
 
 class InMemory:
@@ -70,21 +64,16 @@ class InMemory:
         return self.clips[key[1] : key[1] + 1]
 
 
-def told(*flags):
-    return parse(["cache", "run", *flags])
+def terms(model, clips, labeler=None, **settings):
+    return discovery_loss(model.fdn, clips, DiscoverConfig(**settings), labeler)
 
 
-def terms(model, clips, *flags, teacher=None):
-    return fdn_loss(model, clips, told(*flags), teacher)
-
-
-@pytest.mark.parametrize("name", [name for name, *_ in WEIGHTS])
+@pytest.mark.parametrize("name", LOSS_TERMS)
 def test_every_term_can_be_switched_off_and_weighs_what_is_said(model, clips, name):
-    common = ["--labels", "frames"]
-    teacher = Teacher.of(model.fdn, [clips], "streams")
+    labeler = PseudoLabeler.of(model.fdn, [clips], "streams")
     without, once, twice = (
-        terms(model, clips, *common, f"--{name}", weight, teacher=teacher)
-        for weight in ("0", "1", "2")
+        terms(model, clips, labeler, **{"labels": "frames", name: weight})
+        for weight in (0.0, 1.0, 2.0)
     )
     assert name not in without and set(once) == set(without) | {name}
     assert once[name].item() > 0
@@ -93,7 +82,7 @@ def test_every_term_can_be_switched_off_and_weighs_what_is_said(model, clips, na
 
 
 def test_symmetry_changes_the_contrast_alone(model, clips):
-    one, other = terms(model, clips), terms(model, clips, "--symmetric")
+    one, other = terms(model, clips), terms(model, clips, symmetric=True)
     assert {name for name in one if one[name] != other[name]} == {"aicl"}
 
 
@@ -102,17 +91,16 @@ def test_settings_look_at_their_own_labels_only(model, clips):
     swapped = clips.labels.clone()
     swapped[:, :2] = 1 - swapped[:, :2]
     other_streams = replace(clips, labels=swapped)
-    everything = [f for name in ("p2s", "deviation", "cola") for f in (f"--{name}", "1")]
+    everything = dict.fromkeys(("p2s", "deviation", "cola"), 1.0)
     for setting, changed in (
         ("clip", set()),
         ("streams", {"mil", "streams"}),
         ("frames", {"mil", "streams", "frames"}),
     ):
-        flags = ["--labels", setting, *everything]
-        before = terms(model, clips, *flags)
+        before = terms(model, clips, labels=setting, **everything)
         found = set()
         for other in (other_steps, other_streams):
-            after = terms(model, other, *flags)
+            after = terms(model, other, labels=setting, **everything)
             found |= {name for name in before if before[name] != after[name]}
         assert found == changed
 
@@ -123,15 +111,10 @@ def test_the_bit_of_a_clip_that_has_one_stream_is_that_streams(model, clips):
     labels[:, 2] = labels[:, 1]
     spoken = replace(spoken, labels=labels)
     alone = terms(model, spoken)["streams"]
-    torch.testing.assert_close(alone, terms(model, spoken, "--labels", "streams")["streams"])
+    torch.testing.assert_close(alone, terms(model, spoken, labels="streams")["streams"])
     alone.backward()
     assert model.fdn.audio_head.weight.grad.abs().sum() > 0
     assert model.fdn.visual_head.weight.grad.abs().sum() == 0
-
-
-def test_clip_labels_need_a_term_that_reads_them():
-    with pytest.raises(SystemExit):
-        told("--labels", "clip", "--mil", "0", "--streams", "0")
 
 
 @pytest.mark.parametrize("inputs", ("all", "content", "error"))
@@ -158,23 +141,24 @@ def test_mil_leaves_out_what_the_cue_speaks_against(model, clips):
     """In a clip that may be forged alone; with frame labels every step still counts."""
     low = clips.cues[..., 0] < clips.cues[..., 0].quantile(0.25, dim=1, keepdim=True)
     place = (low & clips.seen & (clips.labels[:, 2:] > 0)).nonzero()[0]
-    for flags, reached in (((), False), (("--guide", "0"), True), (("--labels", "frames"), True)):
+    cases = (({}, False), ({"guide": 0.0}, True), ({"labels": "frames"}, True))
+    for settings, reached in cases:
         logits = torch.full((CLIPS, STEPS, 3), -3.0)
         logits[place[0], place[1], 0] = 3  # would be taken
         logits.requires_grad_()
-        fdn = Mock(return_value=Discovery(logits, torch.randn(CLIPS, STEPS, 8)))
-        off = [item for name in ("mil", "aicl", "mtlr") for item in (f"--{name}", "0")]
-        sum(terms(Mock(fdn=fdn), clips, *off, *flags).values()).backward()
+        fdn = Mock(return_value=FDNOutput(logits, torch.randn(CLIPS, STEPS, 8)))
+        off = dict.fromkeys(("mil", "aicl", "mtlr"), 0.0)
+        sum(terms(Mock(fdn=fdn), clips, **off, **settings).values()).backward()
         assert bool(logits.grad[place[0], place[1], 0]) == reached
 
 
 def test_scores_are_held_against_authentic_training_steps(model, clips):
     """Half of what a tenth of them exceed, whatever the scale of a head; the order stays."""
-    args = told("--epochs", "2", "--batch", "3")
-    learn(model, InMemory(clips), InMemory(clips), args)
-    logits = clips.discovered(model.fdn).logits
+    config = DiscoverConfig(epochs=2, batch=3)
+    train_fdn(model, InMemory(clips), InMemory(clips), config)
+    logits = clips.forward(model.fdn).logits
     scores = model.fdn.scores(logits, clips.seen, clips.heard)
-    authentic = known_steps(clips) & (clips.labels[:, 2:] == 0)[:, None]
+    authentic = clips.valid & (clips.labels[:, 2:] == 0)[:, None]
     for column in (0, 1):
         own = scores[..., column][authentic[..., column]]
         assert (own > 0.5).float().mean().item() == pytest.approx(0.1, abs=0.02)
@@ -184,8 +168,8 @@ def test_scores_are_held_against_authentic_training_steps(model, clips):
 
 def test_clips_without_sound_teach_the_picture_alone(model, clips):
     silent = replace(clips, heard=torch.zeros_like(clips.heard))
-    args = told("--epochs", "2", "--batch", "3")
-    log = learn(model, InMemory(silent), InMemory(silent), args)
+    config = DiscoverConfig(epochs=2, batch=3)
+    log = train_fdn(model, InMemory(silent), InMemory(silent), config)
     assert all(torch.tensor(list(entry.values())).isfinite().all() for entry in log)
     assert model.fdn.spread[0] != 1 and model.fdn.spread[1] == 1
 
@@ -195,34 +179,34 @@ def test_inputs_are_kept_in_the_checkpoint(clips, tmp_path):
     model.calibrated(model.calibration, "content").save_pretrained(tmp_path)
     loaded = RTDeepLoc.from_pretrained(tmp_path, strict=True).eval()
     assert loaded.fdn.config == model.fdn.config
-    assert torch.equal(clips.discovered(loaded.fdn).logits, clips.discovered(model.fdn).logits)
+    assert torch.equal(clips.forward(loaded.fdn).logits, clips.forward(model.fdn).logits)
 
 
 def test_gates_come_from_authentic_clips_alone(model, clips):
-    before = Teacher.of(model.fdn, [clips], "clip")
+    before = PseudoLabeler.of(model.fdn, [clips], "clip")
     forged = clips.labels[:, 2] > 0
     loud = clips.visual.clone()
     loud[forged] *= 5
-    assert Teacher.of(model.fdn, [replace(clips, visual=loud)], "clip").gates == before.gates
+    assert PseudoLabeler.of(model.fdn, [replace(clips, visual=loud)], "clip").gates == before.gates
     loud[~forged] *= 5
-    assert Teacher.of(model.fdn, [replace(clips, visual=loud)], "clip").gates != before.gates
+    assert PseudoLabeler.of(model.fdn, [replace(clips, visual=loud)], "clip").gates != before.gates
     one, other = clips[torch.arange(3)], clips[torch.arange(3, CLIPS)]
     torch.testing.assert_close(
-        torch.tensor(Teacher.of(model.fdn, [one, other], "clip").gates[2]),
+        torch.tensor(PseudoLabeler.of(model.fdn, [one, other], "clip").gates[2]),
         torch.tensor(before.gates[2]),
     )
 
 
 def test_pseudo_labels_know_no_truth_and_only_bits_that_the_setting_tells(model, clips):
-    strict = Teacher.of(model.fdn, [clips], "clip").labels(clips)
+    strict = PseudoLabeler.of(model.fdn, [clips], "clip").labels(clips)
     bits = clips.labels.clone()
     bits[:, :2] = 1 - bits[:, :2]
     blind = replace(clips, steps=torch.full_like(clips.steps, torch.nan), labels=bits)
-    again = Teacher.of(model.fdn, [blind], "clip").labels(blind)
+    again = PseudoLabeler.of(model.fdn, [blind], "clip").labels(blind)
     torch.testing.assert_close(again, strict, equal_nan=True)
-    valid = known_steps(clips)
+    valid = clips.valid
     assert (strict[valid & (clips.labels[:, 2:] == 0)[:, None]] == 0).all()
-    streams = Teacher.of(model.fdn, [clips], "streams").labels(clips)
+    streams = PseudoLabeler.of(model.fdn, [clips], "streams").labels(clips)
     assert streams[~valid].isnan().all()
     assert (streams[valid & (clips.labels == 0)[:, None]] == 0).all()
     inside = streams[..., 0][clips.labels[:, 0] > 0]
@@ -230,8 +214,8 @@ def test_pseudo_labels_know_no_truth_and_only_bits_that_the_setting_tells(model,
 
 
 def test_a_second_stage_is_a_new_network_taught_by_the_first(model, clips):
-    args = told("--labels", "clip", "--pseudo", "1", "--epochs", "3", "--batch", "3")
-    log = learn(model, InMemory(clips), InMemory(clips), args)
+    config = DiscoverConfig(labels="clip", pseudo=1, epochs=3, batch=3)
+    log = train_fdn(model, InMemory(clips), InMemory(clips), config)
     assert ["pseudo" in entry for entry in log] == [False] * 3 + [True] * 3
     assert isinstance(model.fdn, FDN) and not model.fdn.training
     assert not any(p.requires_grad for p in model.mae.parameters())

@@ -18,10 +18,10 @@ from deeploc.timeline import (
     Timeline,
 )
 from train.data.cache import CachedClip
-from train.evaluate import plots as pictures
+from train.evaluate import plots
 from train.evaluate.evaluation import (
     BOUNDED,
-    curves,
+    precision_curves,
 )
 from train.evaluate.families import (
     by_family,
@@ -38,14 +38,14 @@ from train.evaluate.methods import (
     Method,
     chance,
 )
-from train.evaluate.plots import write_pictures
+from train.evaluate.plots import write_plots
 from train.evaluate.protocol import (
     ALARMS,
     AP_TIOUS,
     AR_COUNTS,
-    prepare,
+    describe_protocol,
+    evaluate_stream,
 )
-from train.evaluate.protocol import protocol as trials_protocol
 from train.evaluate.tables import (
     alarm_table,
     family_table,
@@ -119,12 +119,12 @@ DRAWS = resample([item.annotation.identity for item in SAMPLES], 200, seed=0)
 
 
 @pytest.fixture(scope="module")
-def trials():
-    return {stream: prepare(SAMPLES, method(RUNS), stream) for stream in STREAMS}
+def evaluations():
+    return {stream: evaluate_stream(SAMPLES, method(RUNS), stream) for stream in STREAMS}
 
 
-def test_every_column_that_was_asked_for_is_there(trials):
-    values = trials["fused"].values(np.ones(len(SAMPLES)))
+def test_every_column_that_was_asked_for_is_there(evaluations):
+    values = evaluations["fused"].all_metrics(np.ones(len(SAMPLES)))
     assert AP_TIOUS == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.95)
     assert AR_COUNTS == (100, 50, 20, 10, 5, 2)
     expected = {"mean AP", *(f"AP@{t}" for t in AP_TIOUS), *(f"AR@{n}" for n in AR_COUNTS)}
@@ -134,11 +134,11 @@ def test_every_column_that_was_asked_for_is_there(trials):
     assert values["mean AP"] == pytest.approx(mean)
 
 
-def test_false_alarms_count_intervals_in_authentic_clips_by_the_minute(trials):
-    values = trials["fused"].values(np.ones(len(SAMPLES)))
+def test_false_alarms_count_intervals_in_authentic_clips_by_the_minute(evaluations):
+    values = evaluations["fused"].all_metrics(np.ones(len(SAMPLES)))
     assert values[ALARMS] == pytest.approx(3 / 0.5)  # three intervals, three clips of 10 s
-    uncalibrated = prepare(SAMPLES, Method(method(RUNS).scores), "fused")
-    assert np.isnan(uncalibrated.values(np.ones(len(SAMPLES)))[ALARMS])
+    uncalibrated = evaluate_stream(SAMPLES, Method(method(RUNS).scores), "fused")
+    assert np.isnan(uncalibrated.all_metrics(np.ones(len(SAMPLES)))[ALARMS])
 
 
 def test_null_forgeries_stand_beside_authentic_clips():
@@ -170,7 +170,7 @@ def test_authentic_clips_coded_once_more_have_a_line_of_their_own():
     assert coded[f"{ALARMS}, fused"] == pytest.approx(1 / (10 / 60))
     assert null[f"{ALARMS}, fused"] == pytest.approx(2 / (10 / 60))
     assert not samples[-1].pristine and list(kinds)[-1] == "all of them"
-    facts = trials_protocol(samples, "identities", 50)
+    facts = describe_protocol(samples, "identities", 50)
     assert (facts["null forgeries among them"], facts["re-encoded among them"]) == (1, 1)
     assert "| re-encoded authentic clips | 1 | 0.2 |" in alarm_table({"alarms": rows})
 
@@ -201,8 +201,10 @@ def test_one_unseen_family_makes_the_clip_unseen():
     assert unseen(asked["g"], SEEN, "visual") is None
 
 
-def test_families_are_held_against_authentic_streams(trials):
-    rows = {(row["stream"], row["family"]): row for row in by_family(SAMPLES, trials, SEEN, DRAWS)}
+def test_families_are_held_against_authentic_streams(evaluations):
+    rows = {
+        (row["stream"], row["family"]): row for row in by_family(SAMPLES, evaluations, SEEN, DRAWS)
+    }
     assert rows["visual", "swap"]["clips"] == 2 and rows["visual", "new"]["clips"] == 1
     assert rows["visual", "swap"]["seen"] and not rows["audio", "new"]["seen"]
     assert rows["fused", "unseen families"]["clips"] == 2
@@ -213,21 +215,21 @@ def test_families_are_held_against_authentic_streams(trials):
     assert rows["audio", "pitch"]["clip AUC"] == pytest.approx((2 + 3 / 2) / 5)
 
 
-def test_weighing_clips_is_evaluating_them_alone(trials):
+def test_weighing_clips_is_evaluating_them_alone(evaluations):
     alone = [item for item in SAMPLES if item.annotation.file not in "bd"]
-    expected = prepare(alone, method(RUNS), "audio").values(np.ones(len(alone)))
+    expected = evaluate_stream(alone, method(RUNS), "audio").all_metrics(np.ones(len(alone)))
     weights = np.array([item in alone for item in SAMPLES], float)
-    found = trials["audio"].values(weights)
+    found = evaluations["audio"].all_metrics(weights)
     assert found == pytest.approx(expected, nan_ok=True)
 
 
-def test_intervals_hold_the_number_and_come_from_the_seed(trials):
+def test_intervals_hold_the_number_and_come_from_the_seed(evaluations):
     names = ("AP@0.5", "AR@10", "frame AUC")
-    found = trials["fused"].intervals(names, DRAWS)
-    values = trials["fused"].values(np.ones(len(SAMPLES)))
+    found = evaluations["fused"].intervals(names, DRAWS)
+    values = evaluations["fused"].all_metrics(np.ones(len(SAMPLES)))
     assert all(low <= values[name] <= high for name, (low, high) in found.items())
     assert found["AP@0.5"][0] < found["AP@0.5"][1]
-    assert found == trials["fused"].intervals(names, DRAWS.copy())
+    assert found == evaluations["fused"].intervals(names, DRAWS.copy())
 
 
 def test_reliability_counts_forged_clips_of_each_verdict():
@@ -254,11 +256,11 @@ def test_chance_keeps_unscored_steps_and_is_the_same_every_time():
 
 
 @pytest.fixture(scope="module")
-def result(trials):
-    everybody = {CHECKPOINT: trials, ERROR: trials, CHANCE: trials}
+def result(evaluations):
+    everybody = {CHECKPOINT: evaluations, ERROR: evaluations, CHANCE: evaluations}
     ones = np.ones(len(SAMPLES))
     kinds = by_kind(SAMPLES, method(RUNS), CALIBRATION, DRAWS)
-    families = by_family(SAMPLES, trials, SEEN, DRAWS)
+    families = by_family(SAMPLES, evaluations, SEEN, DRAWS)
     found = {
         "model": {"name": "tiny", "sha256": ""},
         "protocol": {
@@ -274,11 +276,11 @@ def result(trials):
             "intervals": "95 % bootstrap over identities",
         },
         "rows": {
-            name: {stream: trial.values(ones) for stream, trial in streams.items()}
+            name: {stream: item.all_metrics(ones) for stream, item in streams.items()}
             for name, streams in everybody.items()
         },
         "intervals": {
-            name: {stream: trial.intervals(BOUNDED, DRAWS) for stream, trial in streams.items()}
+            name: {stream: item.intervals(BOUNDED, DRAWS) for stream, item in streams.items()}
             for name, streams in everybody.items()
         },
         "families": families,
@@ -287,7 +289,7 @@ def result(trials):
         "alarms": kinds,
         "reliability": reliability(SAMPLES, method(RUNS), CALIBRATION),
         "curves": {
-            name: {stream: curves(trial) for stream, trial in streams.items()}
+            name: {stream: precision_curves(item) for stream, item in streams.items()}
             for name, streams in everybody.items()
         },
     }
@@ -324,8 +326,8 @@ def test_the_page_of_pictures_needs_no_network(result, tmp_path, monkeypatch):
     def without_kaleido(*args, **kwargs):
         raise ValueError("Image export requires the Kaleido package")
 
-    monkeypatch.setattr(pictures.plotly.io, "write_images", without_kaleido)
-    said = list(write_pictures(result, tmp_path))
+    monkeypatch.setattr(plots.plotly.io, "write_images", without_kaleido)
+    said = list(write_plots(result, tmp_path))
     assert said[0].endswith("metrics.html") and said[1].startswith("no SVG: Image export")
     page = (tmp_path / "metrics.html").read_text()
     assert page.count("Plotly.newPlot(") == 3 and "<script src=" not in page

@@ -16,12 +16,7 @@ from train.data.evidence_store import (
     EvidenceStore,
     measure_clips,
 )
-from train.evaluate import (
-    ablation as ablate,
-)
-from train.evaluate import (
-    evaluation as evaluate,
-)
+from train.evaluate import ablation, evaluation
 
 CLIPS = (("train", 2), ("dev", 2), ("test", 6))
 
@@ -68,8 +63,8 @@ def counted(monkeypatch):
 
 @pytest.mark.slow
 def test_evaluate_holds_the_evidence_of_one_clip_at_a_time(cache, checkpoint, tmp_path, counted):
-    told = ["--evidence", str(tmp_path / "kept"), "--out", str(tmp_path / "out")]
-    evaluate.main([str(checkpoint), str(cache), *told, "--resamples", "5"])
+    words = ["--evidence", str(tmp_path / "kept"), "--out", str(tmp_path / "out")]
+    evaluation.main([str(checkpoint), str(cache), *words, "--resamples", "5"])
     assert Alive.read >= 6 and 0 < Alive.most <= 2  # one is dropped while the next is there
 
 
@@ -90,8 +85,8 @@ def test_so_does_ablate(cache, checkpoint, tmp_path, counted):
     run = tmp_path / "run"
     run.mkdir()
     (run / "mae").symlink_to(checkpoint)
-    told = ["--seeds", "1", "--epochs", "1", "--rows", "MIL alone", "--settings", "clip"]
-    ablate.main([str(cache), str(run), *told, "--resamples", "5"])
+    words = ["--seeds", "1", "--epochs", "1", "--rows", "MIL alone", "--settings", "clip"]
+    ablation.main([str(cache), str(run), *words, "--resamples", "5"])
     assert Alive.read > 6 and Alive.most <= 2
 
 

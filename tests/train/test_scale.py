@@ -15,22 +15,19 @@ import torch
 from torch.utils.data import DataLoader
 
 from deeploc.checkpoints import load_checkpoint
+from deeploc.errors import DeepLocError
 from deeploc.models.mae import MAEConfig
 from deeploc.models.rt_deeploc import RTDeepLoc
 from tests.train.made_cache import STEPS, made_cache
-from train import (
-    calibrate,
-)
-from train import (
-    discover as train_fdn,
-)
-from train import (
-    pretrain as pretrain_mae,
-)
+from train import calibrate, discover, pretrain
 from train.data.cache import (
     AuthenticWindows,
     cached_path,
     load_cache,
+)
+from train.data.clip_batches import (
+    ClipDataset,
+    collate,
 )
 from train.data.evidence_store import (
     EvidenceStore,
@@ -38,14 +35,11 @@ from train.data.evidence_store import (
     measure_clips,
     set_statistics,
 )
-from train.discover import Shares
+from train.discover import ClipSampler, Stage
 from train.engine import benchmark
 from train.engine.checkpointing import save_model
 from train.engine.ranks import Ranks
-from train.losses.objective import (
-    ClipSet,
-    gather,
-)
+from train.pretrain import WindowSampler
 
 ROOT = Path(__file__).parents[2]
 # The ranks meet at the loopback address: the name of this host may lead nowhere.
@@ -127,12 +121,10 @@ def assert_same_weights(one, other, tolerance):
 @pytest.mark.slow
 def test_two_ranks_pretrain_as_one_with_twice_the_batch(cache, tmp_path):
     one, two, gathered = (tmp_path / name for name in ("one", "two", "gathered"))
-    pretrain_mae.main([str(cache), str(one), "--batch", "8", *PRETRAINING])
-    pretrain_mae.main(
-        [str(cache), str(gathered), "--batch", "4", "--accumulate", "2", *PRETRAINING]
-    )
-    flags = ("--batch", 4, "--loaders", 1, *PRETRAINING)
-    finished(*TORCHRUN, "-m", "train.pretrain", cache, two, *flags)
+    pretrain.main([str(cache), str(one), "--batch", "8", *PRETRAINING])
+    pretrain.main([str(cache), str(gathered), "--batch", "8", "--accumulate", "2", *PRETRAINING])
+    flags = ("--batch", 8, "--loaders", 1, *PRETRAINING)
+    finished(*TORCHRUN, "-m", "train", "pretrain", cache, two, *flags)
     for other in (two, gathered):
         assert_same_curves(log(one / "mae_log.jsonl"), log(other / "mae_log.jsonl"))
         assert_same_weights(one / "mae", other / "mae", 2e-3)
@@ -141,9 +133,9 @@ def test_two_ranks_pretrain_as_one_with_twice_the_batch(cache, tmp_path):
 @pytest.mark.slow
 def test_two_ranks_discover_as_one_with_twice_the_batch(cache, evidence, tmp_path):
     one, two, gathered = (new_run(tmp_path / name, evidence) for name in ("one", "two", "gathered"))
-    train_fdn.main([str(cache), str(one), "--batch", "4", *DISCOVERY])
-    train_fdn.main([str(cache), str(gathered), "--batch", "2", "--accumulate", "2", *DISCOVERY])
-    finished(*TORCHRUN, "-m", "train.discover", cache, two, "--batch", 2, *DISCOVERY)
+    discover.main([str(cache), str(one), "--batch", "4", *DISCOVERY])
+    discover.main([str(cache), str(gathered), "--batch", "4", "--accumulate", "2", *DISCOVERY])
+    finished(*TORCHRUN, "-m", "train", "discover", cache, two, "--batch", 4, *DISCOVERY)
     for other in (two, gathered):
         assert_same_curves(log(one / "model_log.jsonl"), log(other / "model_log.jsonl"))
         assert_same_weights(one / "model", other / "model", 2e-3)
@@ -152,8 +144,8 @@ def test_two_ranks_discover_as_one_with_twice_the_batch(cache, evidence, tmp_pat
 @pytest.mark.slow
 def test_bf16_and_loaders_can_be_asked_for(cache, evidence, tmp_path):
     plain, half = (new_run(tmp_path / name, evidence) for name in ("plain", "half"))
-    train_fdn.main([str(cache), str(plain), *DISCOVERY])
-    train_fdn.main([str(cache), str(half), *DISCOVERY, "--bf16", "--loaders", "1"])
+    discover.main([str(cache), str(plain), *DISCOVERY])
+    discover.main([str(cache), str(half), *DISCOVERY, "--precision", "bf16", "--loaders", "1"])
     one, other = (log(run / "model_log.jsonl") for run in (plain, half))
     assert one != other
     for record, twin in zip(one, other, strict=True):
@@ -161,18 +153,18 @@ def test_bf16_and_loaders_can_be_asked_for(cache, evidence, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ("pretrain_mae", "train_fdn"))
+@pytest.mark.parametrize("command", ("pretrain", "discover"))
 def test_killed_and_resumed_is_as_never_killed(command, cache, evidence, tmp_path):
     whole, killed = (new_run(tmp_path / name, evidence) for name in ("whole", "killed"))
-    if command == "pretrain_mae":
-        name, module = "mae_log.jsonl", pretrain_mae
+    if command == "pretrain":
+        name, module = "mae_log.jsonl", pretrain
         flags = ["--steps", "60", "--every", "3", "--batch", "4", *PRETRAINING[4:]]
         for run in (whole, killed):
             (run / "mae").unlink()
     else:
-        name, module = "model_log.jsonl", train_fdn
+        name, module = "model_log.jsonl", discover
         flags = ["--epochs", "40", "--batch", "4", "--pseudo", "0"]
-    process = start("-m", f"train.{command}", cache, killed, *flags)
+    process = start("-m", "train", command, cache, killed, *flags)
     while process.poll() is None and not (killed / name).exists():
         time.sleep(0.01)
     time.sleep(np.random.default_rng().uniform(0, 0.5))
@@ -191,21 +183,21 @@ def test_killed_and_resumed_is_as_never_killed(command, cache, evidence, tmp_pat
 def test_a_second_stage_is_resumed_too(cache, evidence, tmp_path):
     whole, killed = (new_run(tmp_path / name, evidence) for name in ("whole", "killed"))
     flags = [*DISCOVERY, "--pseudo", "1"]
-    keep = train_fdn.Learning.keep
+    save = Stage.save
     with pytest.MonkeyPatch.context() as patch:
         outcomes = iter([None] * 6)
 
-        def killing(learning):
-            keep(learning)
+        def killing(stage):
+            save(stage)
             if next(outcomes, killing) is killing:
                 raise KeyboardInterrupt
 
-        patch.setattr(train_fdn.Learning, "keep", killing)
+        patch.setattr(Stage, "save", killing)
         with pytest.raises(KeyboardInterrupt):
-            train_fdn.main([str(cache), str(killed), *flags])
+            discover.main([str(cache), str(killed), *flags])
     assert len(log(killed / "model_second_log.jsonl")) == 3
-    train_fdn.main([str(cache), str(killed), *flags])
-    train_fdn.main([str(cache), str(whole), *flags])
+    discover.main([str(cache), str(killed), *flags])
+    discover.main([str(cache), str(whole), *flags])
     assert_same_weights(killed / "model", whole / "model", 1e-6)
     for name in ("model_log.jsonl", "model_second_log.jsonl"):
         assert log(killed / name) == log(whole / name)
@@ -213,29 +205,29 @@ def test_a_second_stage_is_resumed_too(cache, evidence, tmp_path):
 
 def test_a_half_written_state_is_never_read(cache, tmp_path):
     flags = [str(cache), str(tmp_path), "--batch", "4", *PRETRAINING]
-    pretrain_mae.main(flags)
+    pretrain.main(flags)
     (tmp_path / "mae_state.pt.part").write_bytes(b"torn")
     curve = (tmp_path / "mae_log.jsonl").read_text()
-    pretrain_mae.main(flags)
+    pretrain.main(flags)
     assert (tmp_path / "mae_log.jsonl").read_text() == curve
 
 
 def test_discovery_with_other_settings_is_not_resumed(cache, evidence, tmp_path):
     run = new_run(tmp_path / "run", evidence)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_fdn, "calibrate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(discover, "calibrate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            train_fdn.main([str(cache), str(run), *DISCOVERY])
+            discover.main([str(cache), str(run), *DISCOVERY])
     with pytest.raises(SystemExit, match=r"other settings: lr 0\.002"):
-        train_fdn.main([str(cache), str(run), *DISCOVERY, "--lr", "0.01"])
-    train_fdn.main([str(cache), str(run), *DISCOVERY])
+        discover.main([str(cache), str(run), *DISCOVERY, "--lr", "0.01"])
+    discover.main([str(cache), str(run), *DISCOVERY])
     assert not list(run.glob("*_state.pt"))
-    train_fdn.main([str(cache), str(run), *DISCOVERY, "--lr", "0.01"])
+    discover.main([str(cache), str(run), *DISCOVERY, "--lr", "0.01"])
 
 
 def test_curves_are_there_for_tensorboard(cache, tmp_path):
     accumulators = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    pretrain_mae.main([str(cache), str(tmp_path), "--batch", "4", *PRETRAINING])
+    pretrain.main([str(cache), str(tmp_path), "--batch", "4", *PRETRAINING])
     events = accumulators.EventAccumulator(str(tmp_path / "tensorboard" / "mae")).Reload()
     logged = {record["step"]: record["miss"] for record in log(tmp_path / "mae_log.jsonl")}
     found = {event.step: event.value for event in events.Scalars("miss")}
@@ -255,16 +247,21 @@ def test_loaders_read_the_same_windows_and_none_twice(cache):
 
 
 def test_ranks_divide_what_one_draws():
-    draws = [pretrain_mae.Draw(2, 3, Ranks(rank, 2)) for rank in (0, 1)]
-    together = sorted(n for draw in draws for batch in draw.numbers([5]) for n in batch)
-    assert together == next(pretrain_mae.Draw(12, 1, Ranks()).numbers([5])) == [*range(60, 72)]
+    samplers = [WindowSampler(12, 3, Ranks(rank, 2)) for rank in (0, 1)]
+    together = sorted(n for item in samplers for batch in item.window_numbers([5]) for n in batch)
+    assert together == next(WindowSampler(12, 1, Ranks()).window_numbers([5])) == [*range(60, 72)]
+
+
+def test_windows_that_ranks_cannot_divide_evenly_are_refused():
+    with pytest.raises(DeepLocError, match="A batch of 16 can't be divided into 3 equal parts"):
+        WindowSampler(16, 3, Ranks())
 
 
 @pytest.mark.parametrize("clips", (1, 7, 12, 13))
 def test_an_epoch_has_every_clip_once_and_every_rank_takes_part(clips):
     order = np.random.default_rng(0).permutation(clips)
-    ranks = [list(Shares(clips, 2, 2, Ranks(rank, 3)).steps(order)) for rank in range(3)]
-    alone = list(Shares(clips, 12, 1, Ranks()).steps(order))
+    ranks = [list(ClipSampler(clips, 12, 2, Ranks(rank, 3)).steps(order)) for rank in range(3)]
+    alone = list(ClipSampler(clips, 12, 1, Ranks()).steps(order))
     assert {len(steps) for steps in ranks} == {len(alone)}
     for i, ((whole, share),) in enumerate(alone):
         parts = [part for steps in ranks for part in steps[i]]
@@ -282,8 +279,8 @@ def test_files_fan_out(tmp_path):
 def test_a_long_clip_is_cut_anew_in_every_epoch(cache, evidence):
     samples = load_cache(cache, "train")
     measured = measure_clips(evidence / "mae", samples, evidence / "evidence")
-    clips = ClipSet(samples, measured, longest=20)
-    whole = ClipSet(samples, measured)[0, 1]
+    clips = ClipDataset(samples, measured, longest=20)
+    whole = ClipDataset(samples, measured)[0, 1]
     starts = set()
     for epoch in range(12):
         cut = clips[epoch, 1]
@@ -298,7 +295,7 @@ def test_a_long_clip_is_cut_anew_in_every_epoch(cache, evidence):
 def test_memory_is_bounded_and_changes_nothing(cache, evidence):
     samples = load_cache(cache, "train")
     measured = measure_clips(evidence / "mae", samples, evidence / "evidence")
-    everything, two = ClipSet(samples, measured), ClipSet(samples, measured)
+    everything, two = ClipDataset(samples, measured), ClipDataset(samples, measured)
     two.memory = 2.5 * everything[0, 0].nbytes
     for _ in range(2):
         for i in range(len(samples)):
@@ -309,8 +306,8 @@ def test_memory_is_bounded_and_changes_nothing(cache, evidence):
 def test_a_batch_is_padded_to_its_longest_clip(cache, evidence):
     samples = load_cache(cache, "train")
     measured = measure_clips(evidence / "mae", samples, evidence / "evidence")
-    clips = ClipSet(samples, measured)
-    batch = gather([clips[0, 0].cut(0, 30), clips[0, 1]])
+    clips = ClipDataset(samples, measured)
+    batch = collate([clips[0, 0].cut(0, 30), clips[0, 1]])
     assert batch.visual.shape[:2] == batch.seen.shape == (2, STEPS)
     assert batch.labels.shape == (2, 3)
     assert not batch.seen[0, 30:].any() and (batch.visual[0, 30:] == 0).all()
@@ -360,11 +357,11 @@ def test_a_checkpoint_is_replaced_file_by_file(tmp_path):
 
 
 def test_the_benchmark_times_every_stage(monkeypatch, capsys):
-    def fill(folder, seconds):
+    def extracted(folder, seconds):
         made_cache(folder, (("train", 1),), MAEConfig().crop)
         return 1.0, load_cache(folder, "train")
 
-    monkeypatch.setattr(benchmark, "fill", fill)
+    monkeypatch.setattr(benchmark, "time_extraction", extracted)
     benchmark.main(["--seconds", "0.01", "--batch", "2"])
     table = capsys.readouterr().out
     assert "| extract, hours | 326 | 1321 |" in table

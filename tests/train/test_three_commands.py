@@ -8,10 +8,8 @@ import pytest
 from deeploc.checkpoints import load_checkpoint
 from deeploc.localizer import load_localizer
 from deeploc.media.writer import write_clip
-from train import __main__ as training
+from train import __main__ as train
 from train import examples
-from train.evaluate import evaluation as evaluate
-from train.forge import corpus as forge
 
 pytestmark = pytest.mark.slow
 PEOPLE = ("ann", "bea", "cyd")
@@ -32,15 +30,15 @@ def clips(tmp_path_factory):
 
 def test_three_commands_lead_from_clips_to_a_table(clips, tmp_path):
     corpus, run = tmp_path / "corpus", tmp_path / "run"
-    forge.main(["--authentic", str(clips), "--out", str(corpus), "--workers", "1"])
-    words = [str(corpus), str(run), "--name", "smallest", "--steps", "2", "--epochs", "1"]
-    training.main(words)
-    evaluate.main([str(run / "model"), str(run / "cache"), "--resamples", "10"])
+    train.main(["forge", "--authentic", str(clips), "--out", str(corpus), "--workers", "1"])
+    words = ["run", str(corpus), str(run), "--name", "smallest", "--steps", "2", "--epochs", "1"]
+    train.main(words)
+    train.main(["evaluate", str(run / "model"), str(run / "cache"), "--resamples", "10"])
     metrics = json.loads((run / "model" / "metrics.json").read_text())
     assert metrics["model"]["name"] == "smallest" and metrics["protocol"]["identities"] == 1
     assert "| checkpoint | fused |" in (run / "model" / "metrics.md").read_text()
     report = load_localizer(run / "model", device="cpu")(clips / "ann.mp4")
     assert report.model.name == "smallest"
     before = load_checkpoint(run / "model")[1].sha256
-    training.main(words)  # all is done: nothing is done again
+    train.main(words)  # all is done: nothing is done again
     assert load_checkpoint(run / "model")[1].sha256 == before

@@ -1,7 +1,7 @@
 """The three training commands at their smallest, on made-up tensors."""
 
 import json
-from unittest.mock import DEFAULT, Mock
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -10,19 +10,16 @@ from deeploc.calibration import UNTRAINED
 from deeploc.checkpoints import load_checkpoint
 from deeploc.localizer import load_localizer
 from tests.train.made_cache import STEPS, made_cache
-from train import (
-    discover as train_fdn,
-)
-from train import (
-    pretrain as pretrain_mae,
-)
+from train import discover, pretrain
 from train.data.cache import (
     AuthenticWindows,
     load_cache,
 )
+from train.engine.checkpointing import StateFiles
 from train.evaluate import evaluation as evaluate
 
 pytestmark = pytest.mark.slow
+PRETRAINING = ("--batch", "8", "--every", "10", "--validation-batches", "1", "--tiny")
 
 
 @pytest.fixture(scope="module")
@@ -34,16 +31,20 @@ def cache(tmp_path_factory):
 def run(cache, tmp_path_factory):
     """Pretraining, killed and resumed, then discovery, then evaluation."""
     folder = tmp_path_factory.mktemp("run")
-    common = ["--batch", "8", "--every", "10", "--validation-batches", "1", "--tiny"]
-    pretraining = [str(cache), str(folder), "--steps", "60", *common]
+    pretraining = [str(cache), str(folder), "--steps", "60", *PRETRAINING]
     with pytest.MonkeyPatch.context() as patch:
-        save, killed = pretrain_mae.save_state, KeyboardInterrupt
-        outcomes = Mock(side_effect=[DEFAULT, DEFAULT, killed], wraps=save)
-        patch.setattr(pretrain_mae, "save_state", outcomes)
+        save, killed = StateFiles.save, KeyboardInterrupt
+        outcomes = Mock(side_effect=[None, None, killed])
+
+        def killing(files, log, **state):
+            outcomes()
+            save(files, log, **state)
+
+        patch.setattr(StateFiles, "save", killing)
         with pytest.raises(killed):
-            pretrain_mae.main(pretraining)
-    pretrain_mae.main(pretraining)
-    train_fdn.main(
+            pretrain.main(pretraining)
+    pretrain.main(pretraining)
+    discover.main(
         [str(cache), str(folder), "--labels", "streams", "--epochs", "30", "--batch", "6"]
     )
     evaluate.main([str(folder / "model"), str(cache)])
@@ -58,13 +59,13 @@ def test_pretraining_lowers_the_validation_loss(run):
 
 def test_a_finished_pretraining_resumes_as_finished(run, cache):
     before = (run / "mae_log.jsonl").read_text()
-    pretrain_mae.main([str(cache), str(run), "--steps", "60", "--batch", "8", "--tiny"])
+    pretrain.main([str(cache), str(run), "--steps", "60", *PRETRAINING])
     assert (run / "mae_log.jsonl").read_text() == before
 
 
 def test_resuming_with_other_settings_is_refused(run, cache):
-    with pytest.raises(SystemExit, match="other settings"):
-        pretrain_mae.main([str(cache), str(run), "--steps", "70", "--batch", "8", "--tiny"])
+    with pytest.raises(SystemExit, match=r"other settings: steps 60 \(now 70\)"):
+        pretrain.main([str(cache), str(run), "--steps", "70", *PRETRAINING])
 
 
 def test_mae_alone_gives_no_verdict(run):

@@ -5,16 +5,16 @@ import math
 import pytest
 import torch
 
+from train.losses.aicl import aicl_loss
 from train.losses.baselines import (
     borders,
     deviation_loss,
     hard_snippet_loss,
     p2s_loss,
 )
-from train.losses.discovery import (
-    aicl_loss,
+from train.losses.mil import minority_loss
+from train.losses.pseudo_labels import (
     authentic_gates,
-    minority_loss,
     pseudo_labels,
     step_loss,
 )

@@ -38,7 +38,7 @@ from train.data.cache import (
 )
 from train.engine.ranks import (
     Ranks,
-    alone,
+    single_rank,
 )
 
 MIN_SPREAD = 0.05
@@ -160,10 +160,10 @@ def measure_clips(
     Measured clips are kept under `folder`, by the digest of the MAE: checkpoints that differ in
     anything else measure nothing anew. Ranks divide the work.
     """
-    ranks = ranks or alone()
+    ranks = ranks or single_rank()
     digest = autoencoder_digest(checkpoint)
     work = partial(_measure, checkpoint=checkpoint, folder=folder / digest, device=ranks.device)
-    own = ranks.own(samples)
+    own = ranks.share(samples)
     bar = partial(ranks.bar, total=len(own), unit="clip")
     if workers == 1:
         for sample in bar(own):
@@ -218,7 +218,7 @@ def set_statistics(
     """Mean and spread of raw evidence over authentic clips, into the model's buffers."""
     ranks = ranks or Ranks()
     face, sound = RunningMoments(model.face_mean.shape), RunningMoments(model.sound_mean.shape)
-    for evidence in ranks.own(authentic):
+    for evidence in ranks.share(authentic):
         face.add(evidence.visual)
         sound.add(evidence.audio)
     for name, moments in (("face", face), ("sound", sound)):

@@ -1,14 +1,13 @@
-"""`python -m train.engine.benchmark`: what training costs on this machine, step by step.
+"""Benchmark: what each stage of training costs on this machine.
 
-Extracts the example clips, copies them into a small cache, and measures every stage on it for some
+Extracts the example clips, copies them into a small cache, and times every stage on it for some
 seconds with the sizes of real trainings. Prints throughputs, memory, disk, and what they come to on
 LAV-DF and AV-Deepfake1M. Files are read from the memory of the operating system, not from a disk.
-Nothing here is trained to any purpose.
+The networks that it trains are thrown away.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+import tyro
 from torch.utils.data import DataLoader
 
 from deeploc.annotations import ClipTruth
@@ -26,29 +26,26 @@ from deeploc.faces.detector import FaceDetector
 from deeploc.media.clip import VIDEO_RATE_HZ
 from deeploc.models.mae import MAEConfig
 from deeploc.models.rt_deeploc import RTDeepLoc
-from train import (
-    discover as train_fdn,
-)
-from train import (
-    pretrain as pretrain_mae,
-)
+from train.config import DiscoverConfig, PretrainConfig
 from train.data.cache import (
     AuthenticWindows,
     CachedClip,
     ClipTensors,
     cached_path,
 )
+from train.data.clip_batches import (
+    ClipDataset,
+    collate,
+)
 from train.data.evidence_store import (
     EvidenceStore,
     measure_clips,
 )
 from train.data.extract import extract_clip
+from train.discover import Stage
 from train.engine.checkpointing import save_model
-from train.engine.ranks import alone
-from train.losses.objective import (
-    ClipSet,
-    gather,
-)
+from train.engine.execution import Execution
+from train.pretrain import Pretraining
 
 EXAMPLES = Path(__file__).parents[2] / "assets" / "examples"
 COPIES = 12
@@ -77,7 +74,7 @@ class Corpus:
         return self.passes * steps / MAEConfig().window
 
 
-STAGES = 2  # of train_fdn
+STAGES = 2  # of discovery
 CORPORA = (
     Corpus("LAV-DF", 136_304, 325.5, 78_703, 21_254, passes=20, epochs=20),
     Corpus("AV-Deepfake1M, train and val", 803_000, 1321, 746_000, 186_500, passes=5, epochs=5),
@@ -85,9 +82,9 @@ CORPORA = (
 
 
 @dataclass(frozen=True)
-class Speed:
-    """Seconds of clips extracted and measured in a second, windows read and learnt from, clips
-    read and learnt from; bytes of a second of a clip as tensors and as evidence."""
+class Throughput:
+    """In a second: seconds of clips extracted and measured, windows read and trained on, clips read
+    and trained on. Of a second of a clip: bytes as tensors and as evidence."""
 
     extract: float
     read_windows: float
@@ -100,7 +97,7 @@ class Speed:
 
 
 def rate(work: Callable[[], float], seconds: float) -> float:
-    """Units a second of `work`, which says how many it did; the first time doesn't count."""
+    """Units a second of `work`, which returns how many it did; the first call doesn't count."""
     work()
     began, done = time.monotonic(), 0.0
     while time.monotonic() - began < seconds:
@@ -110,8 +107,8 @@ def rate(work: Callable[[], float], seconds: float) -> float:
     return done / (time.monotonic() - began)
 
 
-def fill(folder: Path, seconds: float) -> tuple[float, list[CachedClip]]:
-    """How fast clips are extracted, and a cache of them."""
+def time_extraction(folder: Path, seconds: float) -> tuple[float, list[CachedClip]]:
+    """Seconds of clips extracted in a second, and a cache of them in `folder`."""
     detector, videos = FaceDetector(), sorted(EXAMPLES.glob("*.mp4"))
     found: dict[Path, ClipTensors] = {}
     turns = cycle(videos)
@@ -130,29 +127,28 @@ def fill(folder: Path, seconds: float) -> tuple[float, list[CachedClip]]:
     return speed, samples
 
 
-def pretraining(
-    samples: list[CachedClip], args: argparse.Namespace, run: Path
+def time_pretraining(
+    samples: list[CachedClip], run: Path, batch: int, loaders: int, seconds: float
 ) -> tuple[float, float]:
-    """Windows read, and learnt from, a second."""
-    told = ["-", str(run), "--batch", str(args.batch), "--steps", "1000000"]
-    training = pretrain_mae.Pretraining(pretrain_mae.parse(told), alone())
+    """Windows read, and trained on, a second; leaves the autoencoder in `run`."""
+    training = Pretraining(PretrainConfig(steps=1_000_000, batch=batch), Execution())
     windows = AuthenticWindows(samples, training.mae.config.window, 0)
-    plan = training.draw.numbers(range(1_000_000))
-    loader = iter(DataLoader(windows, batch_sampler=plan, num_workers=args.loaders))
-    batch = next(loader)
+    numbers = training.sampler.window_numbers(range(1_000_000))
+    loader = iter(DataLoader(windows, batch_sampler=numbers, num_workers=loaders))
+    first = next(loader)
 
-    def learn() -> float:
-        training.step([batch])
-        return len(batch[0])
+    def train() -> float:
+        training.step([first])
+        return len(first[0])
 
-    reading = rate(lambda: len(next(loader)[0]), args.seconds)
-    learning = rate(learn, args.seconds)
+    reading = rate(lambda: len(next(loader)[0]), seconds)
+    training_rate = rate(train, seconds)
     save_model(training.model, run / "mae")
-    return reading, learning
+    return reading, training_rate
 
 
-def measuring(run: Path, samples: list[CachedClip]) -> tuple[float, EvidenceStore]:
-    """Seconds of clips measured in a second, and what was measured."""
+def time_measuring(run: Path, samples: list[CachedClip]) -> tuple[float, EvidenceStore]:
+    """Seconds of clips whose evidence is measured in a second, and the evidence."""
     began = time.monotonic()
     measured = measure_clips(run / "mae", samples, run / "evidence")
     return clip_seconds(samples) / (time.monotonic() - began), measured
@@ -162,28 +158,25 @@ def clip_seconds(samples: list[CachedClip]) -> float:
     return sum(len(sample.tensors.seen) for sample in samples) / VIDEO_RATE_HZ
 
 
-def discovery(
-    samples: list[CachedClip], measured: EvidenceStore, args: argparse.Namespace, run: Path
+def time_discovery(
+    samples: list[CachedClip], measured: EvidenceStore, run: Path, loaders: int, seconds: float
 ) -> tuple[float, float]:
-    """Clips read, and learnt from, a second."""
-    told = train_fdn.parse(["-", str(run), "--epochs", "1000000"])
-    model = RTDeepLoc.from_pretrained(run / "mae")
-    fresh, kept = ClipSet(samples, measured, memory=0), ClipSet(samples, measured)
+    """Clips read, and trained on, a second."""
+    config, execution = DiscoverConfig(epochs=1_000_000), Execution()
+    fdn = RTDeepLoc.from_pretrained(run / "mae").fdn.to(execution.ranks.device)
+    fresh, kept = ClipDataset(samples, measured, memory=0), ClipDataset(samples, measured)
     keys = cycle([[(0, i)] for i in range(len(samples))])
-    loader = iter(
-        DataLoader(fresh, batch_sampler=keys, collate_fn=gather, num_workers=args.loaders)
-    )
-    model.fdn.to(alone().device)
-    training = train_fdn.Learning(model, told, train_fdn.Home(), None)
-    places = [n % len(samples) for n in range(told.batch)]
-    batch = gather([kept[0, i] for i in places])
+    loader = iter(DataLoader(fresh, batch_sampler=keys, collate_fn=collate, num_workers=loaders))
+    stage = Stage(fdn, config, execution)
+    places = [n % len(samples) for n in range(config.batch)]
+    batch = collate([kept[0, i] for i in places])
 
-    def learn() -> float:
+    def train() -> float:
         step: list[tuple[list[int], float]] = [(places, 1.0)]
-        training.epoch(iter([batch]), [step])
-        return told.batch
+        stage.epoch(iter([batch]), [step])
+        return config.batch
 
-    return rate(lambda: len(next(loader).labels), args.seconds), rate(learn, args.seconds)
+    return rate(lambda: len(next(loader).labels), seconds), rate(train, seconds)
 
 
 def bytes_a_second(folder: Path, samples: list[CachedClip]) -> float:
@@ -192,7 +185,7 @@ def bytes_a_second(folder: Path, samples: list[CachedClip]) -> float:
     return sum(sizes) / clip_seconds(samples)
 
 
-def lines(speed: Speed, args: argparse.Namespace) -> Iterator[str]:
+def report_lines(speed: Throughput, batch: int, loaders: int) -> Iterator[str]:
     """The report, as Markdown."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
@@ -205,21 +198,21 @@ def lines(speed: Speed, args: argparse.Namespace) -> Iterator[str]:
     yield "| stage | a second |"
     yield "|---|---|"
     yield f"| extract | {speed.extract:.1f} s of clips |"
-    yield f"| pretrain_mae, {args.batch} windows at a time | {speed.pretrain:.0f} windows |"
-    yield f"| reading them, {args.loaders} loaders | {speed.read_windows:.0f} windows |"
-    yield f"| measuring | {speed.measure:.1f} s of clips |"
-    yield f"| train_fdn | {speed.discover:.0f} clips |"
-    yield f"| reading them, {args.loaders} loaders | {speed.read_clips:.0f} clips |"
+    yield f"| pretrain, {batch} windows at a time | {speed.pretrain:.0f} windows |"
+    yield f"| reading them, {loaders} loaders | {speed.read_windows:.0f} windows |"
+    yield f"| measure evidence | {speed.measure:.1f} s of clips |"
+    yield f"| discover | {speed.discover:.0f} clips |"
+    yield f"| reading them, {loaders} loaders | {speed.read_clips:.0f} clips |"
     yield ""
     yield "| | " + " | ".join(corpus.name for corpus in CORPORA) + " |"
     yield "|---|" + "---|" * len(CORPORA)
     costs: dict[str, Callable[[Corpus], str]] = {
         "extract, hours": lambda c: f"{c.hours / speed.extract:.0f}",
-        "pretrain_mae": lambda c: (
+        "pretrain": lambda c: (
             f"{c.windows / 1e6:.1f} M windows, {_hours(c.windows, speed.pretrain)}"
         ),
-        "measuring, hours": lambda c: f"{c.hours / speed.measure:.0f}",
-        "train_fdn": lambda c: (
+        "measure evidence, hours": lambda c: f"{c.hours / speed.measure:.0f}",
+        "discover": lambda c: (
             f"{STAGES} x {c.epochs} epochs, "
             f"{_hours(STAGES * c.epochs * c.training, speed.discover)}"
         ),
@@ -234,23 +227,25 @@ def _hours(units: float, speed: float) -> str:
     return f"{units / speed / 3600:.0f} hours"
 
 
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m train.engine.benchmark", description=__doc__)
-    parser.add_argument("--batch", type=int, default=16, help="windows at a time")
-    parser.add_argument("--loaders", type=int, default=0, help="processes that read")
-    parser.add_argument("--seconds", type=float, default=20, help="time for each stage")
-    args = parser.parse_args(arguments)
+def benchmark(batch: int = 16, loaders: int = 0, seconds: float = 20) -> None:
+    """Time every stage and print the report, as Markdown.
+
+    Args:
+        batch: windows of a step of pretraining
+        loaders: processes that read ahead
+        seconds: time for each stage
+    """
     with TemporaryDirectory() as name:
         folder = Path(name)
-        extract, samples = fill(folder / "cache", args.seconds)
-        read_windows, pretrain = pretraining(samples, args, folder)
-        measure, measured = measuring(folder, samples)
-        read_clips, discover = discovery(samples, measured, args, folder)
+        extract, samples = time_extraction(folder / "cache", seconds)
+        read_windows, pretrain = time_pretraining(samples, folder, batch, loaders, seconds)
+        measure, measured = time_measuring(folder, samples)
+        read_clips, discover = time_discovery(samples, measured, folder, loaders, seconds)
         evidence = next((folder / "evidence").iterdir())
         disk = (bytes_a_second(root, samples) for root in (folder / "cache", evidence))
-        speed = Speed(extract, read_windows, pretrain, measure, read_clips, discover, *disk)
-    print("\n".join(lines(speed, args)))
+        speed = Throughput(extract, read_windows, pretrain, measure, read_clips, discover, *disk)
+    print("\n".join(report_lines(speed, batch, loaders)))
 
 
-if __name__ == "__main__":
-    main()
+def main(arguments: list[str] | None = None) -> None:
+    tyro.cli(benchmark, args=arguments, prog="python -m train benchmark", description=__doc__)

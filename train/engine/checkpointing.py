@@ -1,20 +1,23 @@
-"""What a training leaves behind while it runs, so that it may be killed at any moment.
+"""The files that a training writes while it runs, so that it may be killed at any moment.
 
-Files are written aside and put in place whole. The log is part of the state and written from it:
-what happened after the last state happens again, and is not there twice. Nothing here knows what is
-trained.
+Each file is written aside and put in place whole. The log is part of the state and written from it,
+so that steps after the last state, which are done again, are not logged twice. Nothing here knows
+what is trained.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from deeploc.models.rt_deeploc import RTDeepLoc
+from train.config import keep_config
+from train.engine.ranks import Ranks
 
 try:
     from torch.utils import tensorboard
@@ -22,38 +25,51 @@ except ImportError:  # requirements-train.txt
     tensorboard = None  # type: ignore[assignment]
 
 
-def load_state(path: Path, recipe: Mapping[str, Any], device: torch.device) -> dict | None:
-    """The state of an interrupted training, None where there is none.
+@dataclass(frozen=True)
+class StateFiles:
+    """Where a training leaves its state, log, settings and curves: in `folder`, by its `name`."""
 
-    Exits with a sentence where `recipe`, what decides the result, is another.
-    """
-    if not path.exists():
-        return None
-    state = torch.load(path, map_location=device, weights_only=True)
-    begun = state["recipe"]
-    if begun != dict(recipe):
-        names = sorted(name for name in {*begun, *recipe} if begun.get(name) != recipe.get(name))
-        other = ", ".join(f"{name} {begun.get(name)}" for name in names)
-        raise SystemExit(
-            f"{path} was begun with other settings: {other}. "
-            f"Repeat them to resume, choose another folder, or delete {path.name} to start anew."
-        )
-    return state
+    folder: Path
+    name: str
 
+    @property
+    def state(self) -> Path:
+        return self.folder / f"{self.name}_state.pt"
 
-def save_state(path: Path, log_path: Path, **state: Any) -> None:
-    """`state` to resume from, with its `recipe` and its `log`, written as JSON lines as well."""
-    partial = path.with_name(path.name + ".part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(state, partial)
-    partial.replace(path)
-    write_log(log_path, state["log"])
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.name}_log.jsonl"
 
+    @property
+    def config(self) -> Path:
+        return self.folder / f"{self.name}_config.json"
 
-def write_log(path: Path, log: list[dict]) -> None:
-    partial = path.with_name(path.name + ".part")
-    partial.write_text("".join(json.dumps(record) + "\n" for record in log))
-    partial.replace(path)
+    @property
+    def curves(self) -> Path:
+        return self.folder / "tensorboard" / self.name
+
+    def begin_or_load(self, config: Any, ranks: Ranks, data: str = "") -> dict | None:
+        """The state of an interrupted training, None where there is none.
+
+        Keeps `config` beside a new training; exits with a sentence where the interrupted one had
+        another, or learnt from other `data` (`keep_config`).
+        """
+        begun = self.state.exists()
+        if begun or ranks.first:
+            keep_config(self.config, config, self.state, data)
+        if not begun:
+            return None
+        return torch.load(self.state, map_location=ranks.device, weights_only=True)
+
+    def save(self, log: list[dict], **state: Any) -> None:
+        """`state` to resume from with its `log`, which is written as JSON lines as well."""
+        partial = self.state.with_name(self.state.name + ".part")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        torch.save({**state, "log": log}, partial)
+        partial.replace(self.state)
+        partial = self.log.with_name(self.log.name + ".part")
+        partial.write_text("".join(json.dumps(record) + "\n" for record in log))
+        partial.replace(self.log)
 
 
 def save_model(model: RTDeepLoc, folder: Path) -> None:
@@ -66,7 +82,7 @@ def save_model(model: RTDeepLoc, folder: Path) -> None:
     partial.rmdir()
 
 
-class Board:
+class TensorBoardCurves:
     """Curves for TensorBoard in `folder`, where it is installed and this rank writes."""
 
     def __init__(self, folder: Path, done: int, writes: bool = True) -> None:

@@ -1,8 +1,19 @@
 """The processes of one training: one, or those that `torchrun` starts, on one machine or several.
 
-Each holds the whole network, reads its own share of every batch, and gradients are averaged
-(torch's DistributedDataParallel: NCCL between GPUs, gloo between CPUs). Nothing here knows what is
-trained. Every process must see the same folders.
+Each holds the whole network, reads its own share of every step, and gradients are averaged
+(torch's DistributedDataParallel: NCCL between GPUs, gloo between CPUs). Every process must see the
+same folders. Nothing here knows what is trained.
+
+Hugging Face `accelerate` (1.15) was tried in its place and breaks guarantees that the tests hold:
+- Two ranks train as one with twice the batch: a prepared scheduler steps once for every process.
+- Clips and hidden patches count alike in every gradient: `accumulate` divides by the number of
+  batches, though the last batch of a step is smaller.
+- A training may be killed at any moment: `save_state` writes several files in place, among them
+  pickles; here a state is one file, put in place whole and loaded without pickle.
+- Windows are endless, by number, and the same in every division: a prepared loader shards and
+  reads ahead itself, and resumes by reading all that lies behind.
+What it could still do is the process group, the wrapped network and the sum over ranks, about forty
+lines below.
 """
 
 from __future__ import annotations
@@ -20,7 +31,9 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-PATIENCE = timedelta(days=1)  # ranks wait for each other while clips are measured
+from train.config import Precision
+
+LONGEST_WAIT = timedelta(days=1)  # of ranks for each other, while clips are measured
 
 CPU = torch.device("cpu")
 
@@ -30,7 +43,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among `world`, numbered from 0, and the device it computes on."""
+    """This process, one of `world` numbered from 0, and the device it computes on."""
 
     rank: int = 0
     world: int = 1
@@ -41,9 +54,15 @@ class Ranks:
         """Whether this is the process that writes."""
         return self.rank == 0
 
-    def own(self, items: Sequence[Item]) -> Sequence[Item]:
-        """This rank's share of something that ranks divide between them."""
+    def share(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Those of the items that are this rank's: every `world`-th."""
         return items[self.rank :: self.world]
+
+    def autocast(self, precision: Precision) -> torch.autocast:
+        """A context that computes in `precision` on this rank's device."""
+        on_cuda = self.device.type == "cuda"
+        bf16 = precision == "bf16" or (precision == "auto" and on_cuda)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=bf16)
 
     def bar(self, items: Iterable[Item] | None = None, **how: Any) -> tqdm:
         """A progress bar that the first rank shows, unless TQDM_DISABLE is set."""
@@ -70,7 +89,7 @@ class Ranks:
         return cast(Network, wrapped)
 
 
-def alone() -> Ranks:
+def single_rank() -> Ranks:
     """One process, on the GPU if there is one."""
     return Ranks(device=torch.device("cuda", 0) if torch.cuda.is_available() else CPU)
 
@@ -80,14 +99,14 @@ def joined_ranks() -> Iterator[Ranks]:
     """The ranks that `torchrun` started this process among, or this process alone."""
     world = int(os.environ.get("WORLD_SIZE", 1))
     if world == 1:
-        yield alone()
+        yield single_rank()
         return
     device = CPU
     if torch.cuda.is_available():
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
     backend = "nccl" if device.type == "cuda" else "gloo"
-    distributed.init_process_group(backend, timeout=PATIENCE)
+    distributed.init_process_group(backend, timeout=LONGEST_WAIT)
     try:
         yield Ranks(distributed.get_rank(), world, device)
     finally:
@@ -95,12 +114,12 @@ def joined_ranks() -> Iterator[Ranks]:
 
 
 def gradients_of(network: nn.Module, last: bool) -> AbstractContextManager:
-    """Around one backward pass: ranks exchange gradients in the `last` of a step alone."""
+    """A context for one backward pass: ranks average gradients in the `last` of a step only."""
     if isinstance(network, DistributedDataParallel) and not last:
         return network.no_sync()
     return nullcontext()
 
 
 def seed_of(*numbers: int) -> int:
-    """One seed of several numbers: another for every step, epoch or rank."""
+    """One seed from several numbers, such as the run's seed, a step and a rank."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])

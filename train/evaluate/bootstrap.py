@@ -1,4 +1,5 @@
-"""Rows of several seeds held against one row, on the same clips and the same draws of them.
+"""Bootstrap of rows that were trained with several seeds: means, intervals, and differences to a
+reference row on the same draws of clips.
 
 It knows neither how rows were trained nor how tables look.
 """
@@ -16,7 +17,7 @@ from deeploc.scores import (
 )
 from train.data.cache import CachedClip
 from train.evaluate.methods import Method
-from train.evaluate.protocol import prepare
+from train.evaluate.protocol import evaluate_stream
 
 COLUMNS = ("mean AP", "AP@0.5", "AR@10", "frame AUC")
 DIFFERENCES = ("mean AP", "AP@0.5")
@@ -24,8 +25,9 @@ SEED = 1
 
 
 @dataclass(frozen=True)
-class Contender:
-    """One row: its setting and name, what `train.discover` was told, and one method a seed."""
+class SeededRow:
+    """One row: the labels it was trained with (`setting`), its name, the options of `discover` that
+    train it, and the scores of each seed."""
 
     setting: str
     name: str
@@ -34,9 +36,9 @@ class Contender:
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """One column of one row: `seeds (S,)` on all clips, and `draws (D,)`, the mean over seeds of
-    each draw of clips, for which seeds were drawn with replacement too."""
+class Bootstrap:
+    """One column of one row: its value for each seed on all clips, `seeds (S,)`, and for each draw
+    of clips and of seeds, both with replacement, the mean over the drawn seeds, `draws (D,)`."""
 
     seeds: np.ndarray
     draws: np.ndarray
@@ -51,69 +53,71 @@ class Numbers:
         return float(self.seeds.std(ddof=1)) if len(self.seeds) > 1 else float("nan")
 
 
-def compare(
+def summarise_rows(
     samples: list[CachedClip],
-    contenders: Iterable[Contender],
+    rows: Iterable[SeededRow],
     draws: np.ndarray,
     reference: tuple[str, str],
 ) -> list[dict]:
-    """One record a row: every column by stream with spread and 95 % interval, and how far the
-    `reference` (setting, name) is ahead of it, as a difference and as a ratio of mean AP.
+    """One record a row: every column by stream with its standard deviation and 95 % interval, and
+    how far the `reference` (setting, name) is ahead of it, as a difference and as a ratio of mean
+    AP.
 
-    Differences are taken draw by draw. Of a ratio, draws where the row has 0 don't count.
+    `draws (D, C)`: how often each clip counts. Differences are taken draw by draw; a ratio leaves
+    out the draws where the row has 0.
     """
     rng = np.random.default_rng(SEED)
-    measured = [
-        (item, {stream: _numbers(samples, item, stream, draws, rng) for stream in STREAMS})
-        for item in contenders
+    evaluated = [
+        (row, {stream: _columns(samples, row, stream, draws, rng) for stream in STREAMS})
+        for row in rows
     ]
-    (best,) = (found for item, found in measured if (item.setting, item.name) == reference)
+    (best,) = (columns for row, columns in evaluated if (row.setting, row.name) == reference)
     return [
         {
-            "setting": item.setting,
-            "row": item.name,
-            "flags": item.flags,
-            "seeds": len(item.methods),
+            "setting": row.setting,
+            "row": row.name,
+            "flags": row.flags,
+            "seeds": len(row.methods),
             "streams": {
-                stream: {name: _record(numbers) for name, numbers in columns.items()}
-                for stream, columns in found.items()
+                stream: {name: _record(column) for name, column in of_stream.items()}
+                for stream, of_stream in columns.items()
             },
             "ahead": None
-            if (item.setting, item.name) == reference
-            else {stream: _ahead(best[stream], found[stream]) for stream in STREAMS},
+            if (row.setting, row.name) == reference
+            else {stream: _ahead(best[stream], columns[stream]) for stream in STREAMS},
         }
-        for item, found in measured
+        for row, columns in evaluated
     ]
 
 
-def _numbers(
+def _columns(
     samples: list[CachedClip],
-    item: Contender,
+    row: SeededRow,
     stream: Stream,
     draws: np.ndarray,
     rng: np.random.Generator,
-) -> dict[str, Numbers]:
-    trials = [prepare(samples, method, stream) for method in item.methods]
-    picks = rng.integers(len(trials), size=(len(trials), len(draws)))
-    found = {}
+) -> dict[str, Bootstrap]:
+    evaluations = [evaluate_stream(samples, method, stream) for method in row.methods]
+    seeds = rng.integers(len(evaluations), size=(len(evaluations), len(draws)))
+    columns = {}
     for name in COLUMNS:
-        measures = [trial.measures[name] for trial in trials]
-        everything = np.array([measure(np.ones(len(samples))) for measure in measures])
-        drawn = np.array([[measure(weights) for weights in draws] for measure in measures])
-        found[name] = Numbers(everything, np.take_along_axis(drawn, picks, axis=0).mean(axis=0))
-    return found
+        metrics = [evaluation.metrics[name] for evaluation in evaluations]
+        all_clips = np.array([metric(np.ones(len(samples))) for metric in metrics])
+        drawn = np.array([[metric(weights) for weights in draws] for metric in metrics])
+        columns[name] = Bootstrap(all_clips, np.take_along_axis(drawn, seeds, axis=0).mean(axis=0))
+    return columns
 
 
-def _record(numbers: Numbers) -> dict:
+def _record(column: Bootstrap) -> dict:
     return {
-        "mean": numbers.mean,
-        "spread": numbers.spread,
-        "interval": _interval(numbers.draws),
-        "seeds": numbers.seeds.tolist(),
+        "mean": column.mean,
+        "spread": column.spread,
+        "interval": _interval(column.draws),
+        "seeds": column.seeds.tolist(),
     }
 
 
-def _ahead(best: Mapping[str, Numbers], other: Mapping[str, Numbers]) -> dict:
+def _ahead(best: Mapping[str, Bootstrap], other: Mapping[str, Bootstrap]) -> dict:
     differences = {
         name: {
             "mean": best[name].mean - other[name].mean,

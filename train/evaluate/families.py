@@ -1,4 +1,5 @@
-"""What the totals hide: families of forgeries, seen and unseen, null forgeries, verdict bands.
+"""Metrics by group of clips: families of forgeries, seen and unseen in training, null forgeries,
+verdict bands.
 
 It knows neither how scores were made nor how tables look.
 """
@@ -25,9 +26,9 @@ from train.data.cache import CachedClip
 from train.evaluate.methods import Method
 from train.evaluate.protocol import (
     ALARMS,
-    Trial,
+    StreamEvaluation,
     alarm_rate,
-    whole_scores,
+    clip_scores,
 )
 
 FAMILY_COLUMNS = ("mean AP", "AP@0.5", "AR@10", "frame AUC inside", "clip AUC")
@@ -65,7 +66,7 @@ def unseen(sample: CachedClip, seen: Mapping[Stream, set[str]], stream: Stream) 
 
 def by_family(
     samples: list[CachedClip],
-    trials: Mapping[Stream, Trial],
+    evaluations: Mapping[Stream, StreamEvaluation],
     seen: Mapping[Stream, set[str]],
     draws: np.ndarray,
 ) -> list[dict]:
@@ -74,7 +75,7 @@ def by_family(
     The clips of a record are held against all clips whose stream is authentic.
     """
     records = []
-    for stream, trial in trials.items():
+    for stream, evaluation in evaluations.items():
         groups: dict[tuple[str, bool], np.ndarray] = {}
         for number, sample in enumerate(samples):
             new = unseen(sample, seen, stream)
@@ -86,15 +87,15 @@ def by_family(
             for name in names:
                 groups.setdefault((name, not new), np.zeros(len(samples)))[number] = 1
         for (name, known), members in sorted(groups.items()):
-            weights = members + ~trial.forged
+            weights = members + ~evaluation.forged
             records.append(
                 {
                     "stream": stream,
                     "family": name,
                     "seen": known,
                     "clips": int(members.sum()),
-                    **{name: trial.measures[name](weights) for name in FAMILY_COLUMNS},
-                    "intervals": trial.intervals(BOUNDED, draws * weights),
+                    **{name: evaluation.metrics[name](weights) for name in FAMILY_COLUMNS},
+                    "intervals": evaluation.intervals(BOUNDED, draws * weights),
                 }
             )
     return records
@@ -108,15 +109,15 @@ def by_kind(
     authentic = np.array([not sample.annotation.forged for sample in samples])
     untouched = np.array([sample.pristine for sample in samples])
     scores = [method.scores[sample.annotation.file] for sample in samples]
-    wholes = np.nan_to_num(whole_scores([item["fused"] for item in scores]))
-    measures: dict[str, Measure] = {
+    fused = np.nan_to_num(clip_scores([item["fused"] for item in scores]))
+    metrics: dict[str, Measure] = {
         f"{ALARMS}, {stream}": alarm_rate(
             samples, [item[stream] for item in scores], method.thresholds.get(stream)
         )
         for stream in STREAMS
     }
     for band, level in calibration.bands.items():
-        measures[f"clips at {band}"] = _share(wholes >= level)
+        metrics[f"clips at {band}"] = _share(fused >= level)
     minutes = np.array([item["fused"].grid.duration / 60 for item in scores])
     recoded = np.array([sample.reencoded for sample in samples])
     kinds = {
@@ -130,9 +131,9 @@ def by_kind(
             "kind": kind,
             "clips": int(members.sum()),
             "minutes": float(members @ minutes),
-            **{name: measure(members.astype(float)) for name, measure in measures.items()},
+            **{name: metric(members.astype(float)) for name, metric in metrics.items()},
             "intervals": {
-                name: interval(measure, draws * members) for name, measure in measures.items()
+                name: interval(metric, draws * members) for name, metric in metrics.items()
             },
         }
         for kind, members in kinds.items()
@@ -142,19 +143,19 @@ def by_kind(
 
 def reliability(samples: list[CachedClip], method: Method, calibration: Calibration) -> dict:
     """How many clips of each verdict band, and of each fifth of the clip scores, are forged."""
-    fused = [method.scores[sample.annotation.file]["fused"] for sample in samples]
-    wholes = np.nan_to_num(whole_scores(fused))
+    curves = [method.scores[sample.annotation.file]["fused"] for sample in samples]
+    fused = np.nan_to_num(clip_scores(curves))
     forged = np.array([sample.annotation.forged for sample in samples])
-    verdicts = np.array([calibration.verdict(score) for score in wholes])
+    verdicts = np.array([calibration.verdict(score) for score in fused])
     names = [calibration.verdict(level) for level in (0.0, *sorted(calibration.bands.values()))]
-    parts = np.array_split(np.argsort(wholes, kind="stable"), SCORE_BINS)
+    parts = np.array_split(np.argsort(fused, kind="stable"), SCORE_BINS)
     return {
         "stated": dict(calibration.false_alarms),
         "bands": [
             {"verdict": name, **_counts(forged[verdicts == name])} for name in dict.fromkeys(names)
         ],
         "scores": [
-            {"mean score": float(wholes[part].mean()), **_counts(forged[part])}
+            {"mean score": float(fused[part].mean()), **_counts(forged[part])}
             for part in parts
             if len(part)
         ],

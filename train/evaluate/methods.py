@@ -43,11 +43,11 @@ def all_methods(
     model: RTDeepLoc, evidence: Mapping[str, Evidence], beside: Mapping[str, Path]
 ) -> dict[str, Method]:
     """Methods by name. `evidence` by file, standardised by `model`; `beside`: checkpoint folders by
-    name, each of which sees it by its own statistics.
+    name, each of which reads it standardised by its own statistics.
 
     Raises `ValueError` for one of `beside` that stands on another autoencoder.
     """
-    found = _found(model, evidence)
+    found = {file: forgery_scores(model, item) for file, item in evidence.items()}
     methods = {
         CHECKPOINT: Method(found, model.calibration.thresholds),
         ERROR: Method({file: error_scores(item) for file, item in evidence.items()}),
@@ -78,10 +78,6 @@ def chance(like: Scores) -> Scores:
 def _noise(like: FrameScores, rng: np.random.Generator) -> FrameScores:
     values = np.where(like.scored, rng.random(like.grid.n_frames), np.nan)
     return FrameScores(like.grid, like.stream, "forgery", values.astype(np.float32))
-
-
-def _found(model: RTDeepLoc, evidence: Mapping[str, Evidence]) -> Scores:
-    return {file: forgery_scores(model, item) for file, item in evidence.items()}
 
 
 def _same_autoencoder(model: RTDeepLoc, other: RTDeepLoc) -> bool:

@@ -1,4 +1,4 @@
-"""The pictures of one evaluation: precision against recall, families, reliability of the verdict.
+"""The plots of one evaluation: precision against recall, families, reliability of the verdict.
 
 It knows only the plain data of `metrics.json`.
 """
@@ -24,7 +24,7 @@ CURVE_TIOU = "0.5"
 WIDTH = 1100
 
 
-def write_pictures(result: dict, folder: Path) -> Iterator[str]:
+def write_plots(result: dict, folder: Path) -> Iterator[str]:
     """Writes one page that needs no network, and SVG files where that is possible here.
 
     Yields a line about each file, or why there is none.
@@ -36,10 +36,10 @@ def write_pictures(result: dict, folder: Path) -> Iterator[str]:
     yield from _write(figures, title, folder, "metrics")
 
 
-def write_ablation(result: dict, folder: Path) -> Iterator[str]:
-    """The same for what `train.evaluate.ablation` found."""
+def write_ablation_plots(result: dict, folder: Path) -> Iterator[str]:
+    """The same for the result of the ablation."""
     title = f"Ablation on {result['protocol']['cache']}, split {result['protocol']['split']}"
-    yield from _write({"rows": ablation(result)}, title, folder, "ablation")
+    yield from _write({"rows": ablation_plot(result)}, title, folder, "ablation")
 
 
 def _write(figures: dict[str, go.Figure], title: str, folder: Path, name: str) -> Iterator[str]:
@@ -134,7 +134,7 @@ def families(result: dict) -> go.Figure:
     return _laid_out(figure, "By manipulation (* never seen in training)", 160 + 48 * len(labels))
 
 
-def ablation(result: dict) -> go.Figure:
+def ablation_plot(result: dict) -> go.Figure:
     """Mean AP of every row with its interval, one panel a stream, one colour a setting."""
     figure = make_subplots(1, len(STREAMS), subplot_titles=STREAMS, shared_yaxes=True)
     settings = list(dict.fromkeys(row["setting"] for row in result["rows"]))

@@ -1,13 +1,15 @@
-"""One stream of one method, prepared once so that its clips can be weighed: every column of the
-table is then a function of how often each clip counts.
+"""The protocol of every evaluation: the metrics of one stream of one method, and the draws of clips
+that their intervals come from.
 
-It knows neither families nor tables.
+Each metric is a function of how often each clip counts, so that resampling and subsets of clips are
+cheap. It knows neither families nor tables.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -35,32 +37,34 @@ MEAN_AP_TIOUS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 AP_TIOUS = (*MEAN_AP_TIOUS, 0.75, 0.95)
 AR_COUNTS = (100, 50, 20, 10, 5, 2)
 ALARMS = "false alarms/min"
+Split = Literal["train", "dev", "test"]
 SEED = 0
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One stream of one method on C clips, prepared so that clips can be weighed.
+class StreamEvaluation:
+    """One stream of one method on C clips.
 
-    `forged (C,) bool`: whether that stream of the clip is; `overlaps` and `measures` by column.
+    `forged (C,) bool`: whether that stream of the clip is forged. `metrics` by column of the
+    tables: functions of weights `(C,)`, how often each clip counts.
     """
 
     forged: np.ndarray
     overlaps: Overlaps
-    measures: Mapping[str, Measure]
+    metrics: Mapping[str, Measure]
 
-    def values(self, weights: np.ndarray) -> dict[str, float]:
-        return {name: measure(weights) for name, measure in self.measures.items()}
+    def all_metrics(self, weights: np.ndarray) -> dict[str, float]:
+        return {name: metric(weights) for name, metric in self.metrics.items()}
 
     def intervals(self, names: Sequence[str], draws: np.ndarray) -> dict[str, tuple[float, float]]:
-        return {name: interval(self.measures[name], draws) for name in names}
+        return {name: interval(self.metrics[name], draws) for name in names}
 
 
-def prepare(samples: list[CachedClip], method: Method, stream: Stream) -> Trial:
-    """All measures of one stream, authentic clips included; NaN: undefined here.
+def evaluate_stream(samples: list[CachedClip], method: Method, stream: Stream) -> StreamEvaluation:
+    """All metrics of one stream, authentic clips included; NaN: undefined here.
 
-    `frame AUC inside` pools forged clips only. False alarms are the intervals that the stored
-    threshold shows in clips without any forgery, by the minute.
+    `frame AUC inside` pools forged clips only. False alarms are the intervals above the stored
+    threshold in clips without any forgery, by the minute.
     """
     truth = {sample.annotation.file: sample.annotation.segments[stream] for sample in samples}
     own = {file: method.scores[file][stream] for file in truth}
@@ -68,11 +72,11 @@ def prepare(samples: list[CachedClip], method: Method, stream: Stream) -> Trial:
     overlaps = Overlaps.of(truth, {file: to_proposals(item) for file, item in own.items()})
     steps = step_ranking(truth, own)
     inside = step_ranking(truth, {file: item for file, item in own.items() if len(truth[file])})
-    clips = Ranking.of(forged, whole_scores(list(own.values())))
+    clips = Ranking.of(forged, clip_scores(list(own.values())))
     precisions = {tiou: overlaps.average_precision(tiou) for tiou in AP_TIOUS}
-    measures: dict[str, Measure] = {
+    metrics: dict[str, Measure] = {
         "mean AP": lambda w: float(np.mean([precisions[tiou](w) for tiou in MEAN_AP_TIOUS])),
-        **{f"AP@{tiou}": measure for tiou, measure in precisions.items()},
+        **{f"AP@{tiou}": metric for tiou, metric in precisions.items()},
         **{f"AR@{n}": overlaps.average_recall(n) for n in AR_COUNTS},
         "frame AUC": steps.auc,
         "frame AUC inside": inside.auc,
@@ -80,13 +84,14 @@ def prepare(samples: list[CachedClip], method: Method, stream: Stream) -> Trial:
         "clip EER": clips.eer,
         ALARMS: alarm_rate(samples, list(own.values()), method.thresholds.get(stream)),
     }
-    return Trial(forged, overlaps, measures)
+    return StreamEvaluation(forged, overlaps, metrics)
 
 
 def alarm_rate(
     samples: list[CachedClip], scores: Sequence[FrameScores], threshold: float | None
 ) -> Measure:
-    """Intervals shown in authentic clips by the minute of such clips; NaN without a threshold."""
+    """Intervals above the threshold in authentic clips, by the minute of such clips; NaN without a
+    threshold."""
     authentic = np.array([not sample.annotation.forged for sample in samples])
     minutes = authentic * np.array([item.grid.duration / 60 for item in scores])
     if threshold is None:
@@ -100,15 +105,15 @@ def alarm_rate(
     return measure
 
 
-def whole_scores(scores: Sequence[FrameScores]) -> np.ndarray:
+def clip_scores(scores: Sequence[FrameScores]) -> np.ndarray:
     """`(C,)` the score of each clip, NaN where too little was scored."""
-    wholes = [clip_score(item) for item in scores]
-    return np.array([np.nan if whole is None else whole for whole in wholes], float)
+    found = [clip_score(item) for item in scores]
+    return np.array([np.nan if score is None else score for score in found], float)
 
 
-def draw(samples: list[CachedClip], n: int) -> tuple[str, np.ndarray]:
-    """`(n, C)` draws of clips for bootstraps, and what is drawn: identities where every clip names
-    its own, clips otherwise."""
+def draw_clips(samples: list[CachedClip], n: int) -> tuple[str, np.ndarray]:
+    """What is drawn for bootstraps, and `n` draws of it `(n, C)`, how often each clip counts:
+    identities where every clip names its own, clips otherwise."""
     people = [sample.annotation.identity for sample in samples]
     units = [person for person in people if person]
     if len(units) == len(samples):
@@ -116,8 +121,8 @@ def draw(samples: list[CachedClip], n: int) -> tuple[str, np.ndarray]:
     return "clips", resample([sample.annotation.file for sample in samples], n, SEED)
 
 
-def protocol(samples: list[CachedClip], drawn: str, n: int) -> dict:
-    """What numbers are measured on and by which rules, as plain data."""
+def describe_protocol(samples: list[CachedClip], drawn: str, n: int) -> dict:
+    """The clips and the rules of an evaluation, as plain data."""
     forged = sum(sample.annotation.forged for sample in samples)
     people = {item.annotation.identity or item.annotation.file for item in samples}
     return {

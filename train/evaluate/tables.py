@@ -1,4 +1,4 @@
-"""The numbers of one evaluation as Markdown, in percent where nothing else is said.
+"""The numbers of one evaluation as Markdown, in percent unless a unit is named.
 
 It knows only the plain data of `metrics.json`; README and model card print lines of it.
 """
@@ -133,7 +133,7 @@ def alarm_table(result: dict) -> str:
 
 
 def ablation_markdown(result: dict) -> str:
-    """What the ablation found: one table a stream, the rows of one setting together."""
+    """The result of the ablation: one table a stream, the rows of one setting together."""
     facts = result["protocol"]
     setting, name = facts["reference"]
     parts = [
@@ -156,7 +156,7 @@ def ablation_markdown(result: dict) -> str:
         body = [(name, *(cell("", own[zone]) for zone in zones)) for name, own in values.items()]
         parts.append(markdown_table((stream, *zones), body))
     parts.append("## What each row was trained with")
-    command = " ".join(["python -m train.discover CACHE RUN", facts["training"]]).rstrip()
+    command = " ".join(["python -m train discover CACHE RUN", facts["training"]]).rstrip()
     parts.append(f"`{command}`, and:")
     parts.append(
         markdown_table(

@@ -1,1 +1,1 @@
-"""What the discovery network is trained with."""
+"""The training objectives, as functions of tensors: one file a term, and their weighted sum."""

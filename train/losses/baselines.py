@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from train.losses.discovery import (
+from train.losses.mil import (
     TOP_STEPS,
     mean_of_top,
 )

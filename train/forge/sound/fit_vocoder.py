@@ -25,10 +25,9 @@ from deeploc.models.vocoder import (
     Generator,
     Vocoder,
 )
-from train.engine.checkpointing import (
-    load_state,
-    save_state,
-)
+from train.config import VocoderConfig
+from train.engine.checkpointing import StateFiles
+from train.engine.ranks import Ranks
 from train.forge import corpus as forge
 from train.forge.chunk import load_speech
 from train.forge.plan import Chunk
@@ -87,26 +86,27 @@ def pieces(speech: list[Tensor], seed: int, step: int) -> Tensor:
     return torch.stack(chosen)
 
 
-def fit(vocoder: Vocoder, speech: list[Tensor], args: argparse.Namespace) -> None:
-    """Train in place: encoder quickly, generator slowly."""
+def fit(
+    vocoder: Vocoder, speech: list[Tensor], config: VocoderConfig, files: StateFiles, every: int
+) -> None:
+    """Train in place, the generator at a tenth of the encoder's rate; a state is saved `every` so
+    many steps."""
     optimizer = torch.optim.AdamW(
         [
-            {"params": vocoder.encoder.parameters(), "lr": args.lr},
-            {"params": vocoder.generator.parameters(), "lr": args.lr / 10},
+            {"params": vocoder.encoder.parameters(), "lr": config.lr},
+            {"params": vocoder.generator.parameters(), "lr": config.lr / 10},
         ],
         betas=(0.8, 0.99),
     )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, args.steps)
-    path = args.out.with_suffix(".state.pt")
-    recipe = {"steps": args.steps, "lr": args.lr, "seed": args.seed, "sounds": len(speech)}
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
     parts: dict[str, Any] = {"vocoder": vocoder, "optimizer": optimizer, "schedule": schedule}
-    state = load_state(path, recipe, torch.device("cpu")) or {"log": []}
+    state = files.begin_or_load(config, Ranks(), f"{len(speech)} recordings") or {"log": []}
     for name, part in parts.items():
         if name in state:
             part.load_state_dict(state[name])
     log = state["log"]
-    for step in tqdm(range(len(log), args.steps), initial=len(log), total=args.steps):
-        true = pieces(speech, args.seed, step)
+    for step in tqdm(range(len(log), config.steps), initial=len(log), total=config.steps):
+        true = pieces(speech, config.seed, step)
         made = vocoder(true)
         loss = spectral_loss(made, true)
         loss = loss + 2 * (vocoder.log_mel(made) - vocoder.log_mel(true)).abs().mean()
@@ -116,9 +116,9 @@ def fit(vocoder: Vocoder, speech: list[Tensor], args: argparse.Namespace) -> Non
         optimizer.step()
         schedule.step()
         log.append({"step": step, "loss": float(loss.detach())})
-        if len(log) % args.every == 0:
+        if len(log) % every == 0:
             states = {name: part.state_dict() for name, part in parts.items()}
-            save_state(path, path.with_suffix(".jsonl"), log=log, recipe=recipe, **states)
+            files.save(log, **states)
 
 
 def speech_of(chunks: list[Chunk]) -> list[Tensor]:
@@ -147,9 +147,11 @@ def main(arguments: list[str] | None = None) -> None:
     speech = speech_of(forge.chunks_of(args))
     if not speech:
         raise SystemExit("The train split holds no speech to fit a vocoder to.")
-    fit(vocoder, speech, args)
+    config = VocoderConfig(args.steps, args.lr, args.seed)
+    files = StateFiles(args.out.parent, args.out.stem)
+    fit(vocoder, speech, config, files, args.every)
     save_file(vocoder.state_dict(), args.out)
-    args.out.with_suffix(".state.pt").unlink(missing_ok=True)
+    files.state.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

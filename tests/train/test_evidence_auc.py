@@ -12,9 +12,9 @@ from deeploc.timeline import (
     Timeline,
 )
 from train.data.cache import CachedClip
-from train.evaluate.single_values import (
+from train.evaluate.evidence_auc import (
     NAMES,
-    value_aucs,
+    evidence_aucs,
 )
 
 STEPS, FORGED = 100, slice(25, 50)
@@ -37,7 +37,7 @@ def found():
         file = f"{number}.mp4"
         evidence[file] = Evidence(visual, audio, np.zeros((STEPS, 6), np.float32))
         samples.append(CachedClip(ClipTruth(file, segments if number else with_fused({})), None))
-    return value_aucs(samples, evidence)
+    return evidence_aucs(samples, evidence)
 
 
 def test_the_value_that_tells_is_named_with_its_zone_and_direction(found):
@@ -47,18 +47,18 @@ def test_the_value_that_tells_is_named_with_its_zone_and_direction(found):
 
 
 def test_all_others_tell_nothing(found):
-    told = {("visual", "cross, fine", "mouth"), ("audio", "content, value", "high")}
+    telling = {("visual", "cross, fine", "mouth"), ("audio", "content, value", "high")}
     others = [
         auc
         for stream, values in found.items()
         for name, zones in values.items()
         for zone, auc in zones.items()
-        if (stream, name, zone) not in told
+        if (stream, name, zone) not in telling
     ]
     assert len(others) == 12 * (5 + 3) - 2
     assert all(0.3 < auc < 0.7 for auc in others)
 
 
 def test_without_a_forged_clip_nothing_is_told():
-    found = value_aucs([], {})
+    found = evidence_aucs([], {})
     assert np.isnan(found["visual"]["hidden, detail"]["nose"])

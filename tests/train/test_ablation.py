@@ -1,6 +1,7 @@
 """The ablation at its smallest: made-up evidence under a tiny autoencoder, two rows, one stop."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,17 +11,13 @@ from deeploc.models.rt_deeploc import (
     RTDeepLoc,
 )
 from tests.train.test_evaluate import DRAWS, RUNS, SAMPLES, method
+from train.config import DiscoverConfig
 from train.data.cache import cached_path
 from train.data.evidence_store import autoencoder_digest
-from train.evaluate import (
-    ablation as ablate,
-)
-from train.evaluate import (
-    plots as pictures,
-)
+from train.evaluate import ablation, plots
 from train.evaluate.bootstrap import (
-    Contender,
-    compare,
+    SeededRow,
+    summarise_rows,
 )
 from train.evaluate.methods import (
     CHANCE,
@@ -29,7 +26,7 @@ from train.evaluate.methods import (
 from train.evaluate.tables import ablation_markdown
 
 STEPS = 75
-ROWS = ["MIL, one head", ablate.FULL]
+ROWS = ["MIL, one head", ablation.FULL]
 COUNTS = (("train", 8), ("dev", 4), ("test", 6))
 
 
@@ -87,25 +84,25 @@ def result(command, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
     done = []
 
-    def learn(model, clips, held_out, args):
-        done.append((args.labels, args.streams, args.seed))
+    def train_fdn(model, clips, held_out, config):
+        done.append((config.labels, config.streams, config.seed))
         if len(done) == 3 and done.count(done[-1]) == 1:
             raise KeyboardInterrupt
-        return trained(model, clips, held_out, args)
+        return trained(model, clips, held_out, config)
 
     def without_kaleido(*args, **kwargs):
         raise ValueError("Image export requires the Kaleido package")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pictures.plotly.io, "write_images", without_kaleido)
-        trained = ablate.learn
-        patch.setattr(ablate, "learn", learn)
+        patch.setattr(plots.plotly.io, "write_images", without_kaleido)
+        trained = ablation.train_fdn
+        patch.setattr(ablation, "train_fdn", train_fdn)
         with pytest.raises(KeyboardInterrupt):
-            ablate.main([*command, "--out", str(out)])
+            ablation.main([*command, "--out", str(out)])
         assert not (out / "ablation.json").exists()
-        ablate.main([*command, "--out", str(out)])
+        ablation.main([*command, "--out", str(out)])
         first = (out / "ablation.json").read_text()
-        ablate.main([*command, "--out", str(out)])
+        ablation.main([*command, "--out", str(out)])
         assert (out / "ablation.json").read_text() == first
     assert len(done) == 7 and len(set(done)) == 6
     return json.loads(first), out
@@ -117,10 +114,10 @@ def test_every_row_is_there_in_its_settings(result):
     assert [(row["setting"], row["row"], row["seeds"]) for row in rows] == [
         ("untrained", ERROR, 1),
         ("untrained", CHANCE, 1),
-        *(("clip", name, 2) for name in (ablate.FULL, "MIL, one head")),
-        ("frames", ablate.FULL, 2),
+        *(("clip", name, 2) for name in (ablation.FULL, "MIL, one head")),
+        ("frames", ablation.FULL, 2),
     ]
-    one_head = "--labels clip --streams 0 --guide 0 --aicl 0 --mtlr 0 --pseudo 0"
+    one_head = "--labels clip --guide 0 --streams 0 --aicl 0 --mtlr 0 --pseudo 0"
     assert rows[3]["flags"] == one_head
     assert [row["ahead"] is None for row in rows] == [False, False, True, False, False]
 
@@ -129,12 +126,12 @@ def test_every_row_is_there_in_its_settings(result):
 def test_obvious_forgeries_are_found_and_the_table_says_so(result):
     found, out = result
     rows = {(row["setting"], row["row"]): row for row in found["rows"]}
-    full = rows["frames", ablate.FULL]
+    full = rows["frames", ablation.FULL]
     assert full["streams"]["fused"]["frame AUC"]["mean"] > 0.9
     gap = rows["untrained", CHANCE]["ahead"]["fused"]["mean AP"]
     chance, best = (
         rows[key]["streams"]["fused"]["mean AP"]["mean"]
-        for key in (("untrained", CHANCE), ablate.REFERENCE)
+        for key in (("untrained", CHANCE), ablation.REFERENCE)
     )
     assert gap["mean"] == pytest.approx(best - chance)
     assert gap["interval"][0] <= gap["mean"] <= gap["interval"][1]
@@ -142,15 +139,33 @@ def test_obvious_forgeries_are_found_and_the_table_says_so(result):
     assert text == ablation_markdown(found)
     assert "6 clips (3 forged, 3 authentic" in text and "of 3 identities" in text
     assert "Trained on 8 clips of cache." in text
-    assert f"| clip | {ablate.FULL} | {100 * best:.1f} ± " in text
-    assert "`--labels clip --streams 0 --guide 0 --aicl 0 --mtlr 0 --pseudo 0`" in text
-    assert "train_fdn CACHE RUN --epochs 4 --batch 4 --lr 0.005`" in text
+    assert f"| clip | {ablation.FULL} | {100 * best:.1f} ± " in text
+    assert "`--labels clip --guide 0 --streams 0 --aicl 0 --mtlr 0 --pseudo 0`" in text
+    assert "python -m train discover CACHE RUN --epochs 4 --batch 4 --lr 0.005`" in text
     assert "Plotly.newPlot(" in (out / "ablation.html").read_text()
+
+
+def test_rows_are_configurations_that_differ_where_their_names_say():
+    base = DiscoverConfig(epochs=3, guide=0.5)
+    rows = {row.name: row.config for row in ablation.ablation_rows(base)}
+    off = {"aicl": 0, "mtlr": 0, "pseudo": 0}
+    assert rows[ablation.FULL] == base
+    assert rows["+ error as guide"] == replace(base, **off)
+    assert rows["MIL alone"] == replace(base, guide=0, **off)
+    assert rows["MIL, one head"] == replace(base, guide=0, streams=0, **off)
+    assert rows["MDP's scheme"] == replace(base, mil=0, streams=0, p2s=1, deviation=0.2, **off)
+    assert rows["first stage, symmetric contrast"] == replace(base, pseudo=0, symmetric=True)
+    assert len(rows) == len(set(rows.values())) == 13
+
+
+def test_a_row_that_nobody_knows_is_refused():
+    with pytest.raises(ValueError, match="No row is called MIL twice"):
+        ablation.asked_rows(DiscoverConfig(), ("clip",), ("MIL twice",))
 
 
 def test_arguments_that_nobody_knows_are_refused(command):
     with pytest.raises(SystemExit):
-        ablate.main([*command, "--epoch-number", "3"])
+        ablation.main([*command, "--epoch-number", "3"])
 
 
 @pytest.mark.slow
@@ -159,14 +174,14 @@ def test_without_stream_heads_one_score_answers_for_all(result):
     rows = {(row["setting"], row["row"]): row for row in result[0]["rows"]}
     streams = rows["clip", "MIL, one head"]["streams"]  # same truth, all seen and heard
     assert streams["visual"]["mean AP"]["seeds"] == streams["fused"]["mean AP"]["seeds"]
-    full = rows["clip", ablate.FULL]["streams"]
+    full = rows["clip", ablation.FULL]["streams"]
     assert full["visual"]["mean AP"]["seeds"] != full["audio"]["mean AP"]["seeds"]
 
 
 def compared(**runs):
     methods = {name: [method(seed) for seed in seeds] for name, seeds in runs.items()}
-    rows = [Contender("clip", name, "", seeds) for name, seeds in methods.items()]
-    return {row["row"]: row for row in compare(SAMPLES, rows, DRAWS, ("clip", "best"))}
+    rows = [SeededRow("clip", name, "", seeds) for name, seeds in methods.items()]
+    return {row["row"]: row for row in summarise_rows(SAMPLES, rows, DRAWS, ("clip", "best"))}
 
 
 def test_a_row_is_the_mean_of_its_seeds_and_held_against_the_reference():
