@@ -1,6 +1,6 @@
 """Starts the page: `python app.py`, or `gradio app.py` for hot reload.
 
-Every flag has an environment variable; README.md lists them. Limits: app/runtime/space.py.
+Every flag has an environment variable; README.md lists them. Limits: app/runtime/limits.py.
 """
 
 from app.flags import parse_flags
@@ -9,15 +9,15 @@ from app.page.theme import (
     CSS,
     THEME,
 )
-from app.runtime.space import placed
+from app.runtime.space import model_source
 from app.runtime.storage import use_private_folder
 from app.ui import build_demo
 
 options = parse_flags()
 use_private_folder()
 demo = build_demo(
-    placed(options.checkpoint, options.device),
-    at_once=options.limits.at_once,
+    model_source(options.checkpoint, options.device, options.limits.max_minutes),
+    limits=options.limits,
     pushing=can_push(options.push),
 )
 

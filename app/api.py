@@ -26,10 +26,11 @@ from app.jobs import (
 )
 from app.runtime.analysis import (
     Failure,
-    Localize,
     Progress,
     run,
 )
+from app.runtime.limits import Limits
+from app.runtime.models import ModelSource
 from app.runtime.queue import AnalysisQueue
 from app.runtime.results import (
     Result,
@@ -65,10 +66,17 @@ REPORTS = (".json", ".npz")
 class Api:
     """What programs may ask for. They wait in the same queue as visitors do."""
 
-    def __init__(self, localizer: Localize, queue: AnalysisQueue, results: ResultStore) -> None:
-        self.localizer = localizer
+    def __init__(
+        self,
+        models: ModelSource,
+        queue: AnalysisQueue,
+        results: ResultStore,
+        limits: Limits = Limits(),
+    ) -> None:
+        self.models = models
         self.queue = queue
         self.results = results
+        self.limits = limits
 
     def analyse(
         self,
@@ -136,7 +144,7 @@ class Api:
         """
         with as_gradio_error():
             source = _required(file, "a report or an annotation")
-            media = _media(Path(about)) if about else None
+            media = _media(Path(about), self.limits.max_minutes) if about else None
             annotation = _annotation_of_report(source) or read_annotation(source, media)
             chosen = FORMATS[to]
             name = Path(file_name(annotation.media.name)).stem + chosen.suffix
@@ -149,8 +157,8 @@ class Api:
         self, clip: str | None, face: int | None, progress: gr.Progress, model: str | None = None
     ) -> Report:
         path = str(_required(clip, "a video file"))
-        localizer = partial(self.localizer, picked=model) if model else self.localizer
-        for state in run(localizer, path, face, threading.Event(), self.queue):
+        ready = partial(self.models.ready, model or "")
+        for state in run(ready, path, face, threading.Event(), self.queue):
             if isinstance(state, Progress):
                 progress((state.completed, state.total), desc=STAGES[state.stage], unit="steps")
             elif isinstance(state, Report):
@@ -187,11 +195,11 @@ def _annotation_of_report(path: Path) -> Annotation | None:
         return None
 
 
-def _media(path: Path) -> Media:
+def _media(path: Path, max_minutes: float) -> Media:
     """Length and frame rate of a clip, from it or from what was made of it."""
     if path.suffix.lower() in REPORTS:
         return (_annotation_of_report(path) or read_annotation(path, None)).media
-    return media_of(unanalysed_report(path))
+    return media_of(unanalysed_report(path, max_minutes))
 
 
 def described(endpoint: Callable) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 
-from app.runtime.space import limits
+from app.runtime.limits import limits_from
+from deeploc.cli.flags import minutes
 from deeploc.errors import DeepLocError
 
 
@@ -22,11 +24,13 @@ def parse_flags() -> argparse.Namespace:
     mcp, push = (environ.get(name) == "1" for name in ("DEEPLOC_MCP", "DEEPLOC_PUSH"))
     add("--mcp", action="store_true", default=mcp, help="serve the API over MCP, too")
     add("--push", action="store_true", default=push, help="let visitors push to the Hub")
-    options, _ = parser.parse_known_args()
     try:
-        options.limits = limits()
+        limits = limits_from(environ)
     except DeepLocError as error:
         parser.error(str(error))
+    add("--max-minutes", metavar="N", type=minutes, default=limits.max_minutes)
+    options, _ = parser.parse_known_args()
+    options.limits = replace(limits, max_minutes=options.max_minutes)
     require_package(options.mcp, "mcp", "requirements-mcp.txt")
     require_package(options.push, "authlib", "requirements-push.txt")
     return options

@@ -44,13 +44,15 @@ from app.page.updates import (
 )
 from app.runtime.analysis import (
     Failure,
-    Localize,
     Progress,
     Queued,
     Sessions,
+    State,
     Stopped,
     run,
 )
+from app.runtime.limits import Limits
+from app.runtime.models import ModelSource
 from app.runtime.queue import AnalysisQueue
 from app.runtime.results import (
     Result,
@@ -82,35 +84,33 @@ logger = logging.getLogger(__name__)
 
 
 class Handlers:
-    """The page's reactions, around one localizer.
+    """The page's reactions.
 
-    `folder`: where display proxies, parts of clips and inspection clips are written. `at_once`: how
-    many analyses run at a time.
+    `folder`: where display proxies, parts of clips and inspection clips are written.
     """
 
     def __init__(
         self,
-        localizer: Localize,
+        models: ModelSource,
         folder: Path,
         results: ResultStore | None = None,
-        at_once: int = 1,
+        limits: Limits = Limits(),
     ) -> None:
-        self.localizer = localizer
+        self.models = models
+        self.limits = limits
         self.folder = folder
         self.results = results or ResultStore(folder, 3600)
         self.sessions = Sessions()
-        self.queue = AnalysisQueue(at_once)
+        self.queue = AnalysisQueue(limits.at_once)
         self.batch_sessions: set[str] = set()  # visitors whose clips are still being analysed
 
     # Before an analysis.
 
     def pick_model(self, picked: str | None) -> PageUpdate:
         """A model was picked: says which one it is, or goes back to the page's own."""
-        ready = getattr(self.localizer, "ready", None)
-        if ready is None:
-            return PageUpdate(model_note="")
         try:
-            return PageUpdate(model_note=model_panel(ready((picked or "").strip()).info))
+            analyzer = self.models.ready((picked or "").strip())
+            return PageUpdate(model_note=model_panel(analyzer.info))
         except DeepLocError as error:
             return PageUpdate(model="", model_note=notice_panel(str(error)))
         except Exception:
@@ -162,7 +162,7 @@ class Handlers:
             yield PageUpdate(progress=preparing_panel())
             yield self.show_report(report, job, cut, truth, stop)
             return
-        for state in run(self.localizer_of(job), str(cut.path), face, stop, self.queue):
+        for state in self.run(job, cut.path, face, stop):
             if isinstance(state, Queued | Progress):
                 yield self.progress(state)
             elif isinstance(state, Failure):
@@ -181,7 +181,7 @@ class Handlers:
         for path in job.paths:
             count = f"Clip {len(rows) + 1} of {len(job.paths)}: {Path(path).name}"
             yield PageUpdate(batch_note=batch_panel(count))
-            for state in run(self.localizer_of(job), path, None, stop, self.queue):
+            for state in self.run(job, path, None, stop):
                 if isinstance(state, Queued | Progress):
                     yield self.progress(state)
                 elif isinstance(state, Stopped):
@@ -196,22 +196,26 @@ class Handlers:
         done = batch_panel(BATCH_DONE.format(count=len(rows)))
         yield replace(self.back_to_start(), batch_note=done)
 
-    def localizer_of(self, job: Job) -> Localize:
-        """The localizer with the picked model, which keeps what it reconstructed."""
-        picked = {"picked": job.model} if job.model else {}
-        return partial(self.localizer, inspection=self.folder, **picked)
+    def run(
+        self, job: Job, path: str | Path, face: int | None, stop: threading.Event
+    ) -> Iterator[State]:
+        """Analyses a clip with the picked model, and keeps what the MAE reconstructed."""
+        ready = partial(self.models.ready, job.model)
+        return run(ready, str(path), face, stop, self.queue, self.folder)
 
     def ready_report(self, job: Job, face: int | None) -> Report | None:
         """A report that needs no analysis: saved before, or empty. None where one must run."""
         if job.kind == "label":
-            return unanalysed_report(job.path)
+            return unanalysed_report(job.path, self.limits.max_minutes)
         if job.kind == "report":
-            return saved_report(job)
-        info = getattr(self.localizer, "info", None)
+            return saved_report(job, self.limits.max_minutes)
+        info = self.models.info
         if job.part is not None or job.model:
             return None
         example = example_report(job.path, info) if face is None else None
-        return example or (info and self.earlier_report(job.path, info, face))
+        if example or info is None:
+            return example
+        return self.earlier_report(job.path, info, face)
 
     def earlier_report(self, path: str, info: ModelInfo, face: int | None) -> Report | None:
         """The report that the model made of the same file a while ago, be its name another."""

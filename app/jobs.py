@@ -5,6 +5,7 @@ No path that a browser sends is trusted.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,9 +87,9 @@ def _uploaded_file(path: object, uploads: Path) -> Path:
     return found
 
 
-def unanalysed_report(path: str | Path) -> Report:
+def unanalysed_report(path: str | Path, max_minutes: float = math.inf) -> Report:
     """The report of a clip that no model has analysed. Raises as `open_clip` does."""
-    clip = open_clip(path)
+    clip = open_clip(path, max_minutes)
     return Report(
         media=clip.info,
         model=ModelInfo("", "", ""),
@@ -105,10 +106,11 @@ def unanalysed_report(path: str | Path) -> Report:
     )
 
 
-def saved_report(job: Job) -> Report:
+def saved_report(job: Job, max_minutes: float = math.inf) -> Report:
     """The saved report of a clip, with a warning if it was made of another file."""
     assert job.report
-    report, clip = read_report(job.report), unanalysed_report(job.path)
+    report = read_report(job.report)
+    clip = unanalysed_report(job.path, max_minutes)
     if report.pts_s is None:
         report = replace(report, pts_s=clip.pts_s)
     off_s = report.media.duration_s - clip.media.duration_s

@@ -20,7 +20,8 @@ from app.page.events import (
 )
 from app.page.layout import lay_out
 from app.runtime import downloads
-from app.runtime.analysis import Localize
+from app.runtime.limits import Limits
+from app.runtime.models import ModelSource
 from app.runtime.results import ResultStore
 from app.runtime.storage import LeftoverFiles
 from app.viewer.component import (
@@ -35,9 +36,12 @@ CACHE_S, SWEEP_S = 3600, 300
 
 
 def build_demo(
-    localizer: Localize, examples: Path = EXAMPLES, at_once: int = 1, pushing: bool = False
+    models: ModelSource,
+    examples: Path = EXAMPLES,
+    limits: Limits = Limits(),
+    pushing: bool = False,
 ) -> gr.Blocks:
-    """The page around `localizer(path, hook, face) -> Report`, which makes `at_once` at a time.
+    """The page around the models that analyse.
 
     `pushing`: whether visitors may sign in and keep what they see on the Hub.
     """
@@ -50,10 +54,10 @@ def build_demo(
         written = uploads / "display"
         results = ResultStore(written, CACHE_S)
         demo.temp_file_sets.append(LeftoverFiles(written, uploads))  # type: ignore[arg-type]
-        page = lay_out(clips, _viewer(results), CACHE_S, pushing)
-        handlers = Handlers(localizer, written, results, at_once)
+        page = lay_out(clips, _viewer(results), CACHE_S, pushing, limits.max_minutes)
+        handlers = Handlers(models, written, results, limits)
         wire(demo, page, handlers, {path.as_posix() for path in clips})
-        add_api(Api(localizer, handlers.queue, results), MAX_VISITORS)
+        add_api(Api(models, handlers.queue, results, limits), MAX_VISITORS)
     return demo
 
 

@@ -12,11 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 
+from deeploc.analyzer import (
+    STAGES,
+    ErrorPreview,
+    ProgressHook,
+    ignore_progress,
+)
 from deeploc.audio import (
     MEL_BINS,
     waveform_peaks,
@@ -45,6 +50,7 @@ from deeploc.faces.detector import FaceDetector
 from deeploc.faces.track import FaceTrack
 from deeploc.faces.tracker import track_faces
 from deeploc.media.clip import (
+    MAX_MINUTES,
     Clip,
     file_sha256,
     open_clip,
@@ -74,74 +80,65 @@ from deeploc.scores import (
     Stream,
 )
 
-STAGES = ("decode", "faces", "reconstruct", "discover")
 MIN_SEEN_SHARE = 0.5
 SMALL_FACE_PX = 64
-GLIMPSE_S = 2.88  # 8 windows
-LONG_S = 8.0
-
-
-class Hook(Protocol):
-    """Called as `hook(stage, completed, total)`; it may raise `Cancelled` to stop the run."""
-
-    def __call__(self, stage: str, completed: int, total: int) -> None: ...
-
-
-class Preview(Protocol):
-    """Called as `preview(start, total, errors)` with the finished steps from `start` of `total`.
-
-    `errors`: stream -> `(n,)` error as a multiple of the authentic p95, NaN where unscored.
-    """
-
-    def __call__(self, start: int, total: int, errors: dict[str, np.ndarray]) -> None: ...
-
-
-def silent(stage: str, completed: int, total: int) -> None:
-    """The hook that does nothing."""
+PREVIEW_S = 2.88  # of the beginning of a clip: 8 windows
+PREVIEW_FROM_S = 8.0  # shorter clips get no preview of their beginning
 
 
 class Localizer:
-    """`localizer(path, hook, face) -> Report`: finds the forged intervals of one clip."""
+    """`localizer(path) -> Report`: the `Analyzer` that runs a checkpoint in this process.
+
+    `max_minutes`: longer clips are refused with `ClipTooLong`.
+    """
 
     def __init__(
-        self, model: RTDeepLoc, info: ModelInfo, device: str | torch.device = "cpu"
+        self,
+        model: RTDeepLoc,
+        info: ModelInfo,
+        device: str | torch.device = "cpu",
+        max_minutes: float = MAX_MINUTES,
     ) -> None:
         self.model = model.eval().to(device)
         self.info = info
+        self.max_minutes = max_minutes
         self.detector = FaceDetector(device)
 
-    def on(self, device: str | torch.device) -> Localizer:
-        """The same model on another device, to which it moves."""
-        return Localizer(self.model, self.info, device)
+    def to(self, device: str | torch.device) -> Localizer:
+        """A localizer on another device, to which the model moves."""
+        return Localizer(self.model, self.info, device, self.max_minutes)
 
     def __call__(
         self,
         path: str | Path,
-        hook: Hook = silent,
+        hook: ProgressHook = ignore_progress,
         face: int | None = None,
         inspection: str | Path | None = None,
-        preview: Preview | None = None,
+        preview: ErrorPreview | None = None,
     ) -> Report:
-        """Analyse the clip at `path`; `face` is the number of the face to score (default: the
-        longest-present largest one). In the folder `inspection`, if given, what the MAE rebuilt is
-        kept as an mp4. `preview` is shown the curve of errors as it grows. Raises `DeepLocError`
-        with a sentence for the user."""
-        watch = _Stopwatch(hook)
-        with watch.stage("decode"):
-            clip = open_clip(path)
+        """Analyse the clip at `path`.
+
+        `hook` hears of the progress. `face`: the number of the face to score, by default the
+        longest-present largest one. `inspection`: a folder in which an mp4 of what the MAE rebuilt
+        is kept. `preview` is shown the curve of errors as it grows. Raises `DeepLocError` with a
+        sentence for the user.
+        """
+        timer = _StageTimer(hook)
+        with timer.stage("decode"):
+            clip = open_clip(path, self.max_minutes)
             clip = replace(clip, info=replace(clip.info, sha256=file_sha256(clip.path)))
-        early = preview and self._against_usual(preview)
-        with watch.stage("faces"):
-            if early and face is None and clip.info.duration_s > LONG_S:
-                self._glimpse(clip, early, watch.progress)
-            tracks = track_faces(clip, self.detector, watch.progress)
+        scaled = preview and self._relative_to_p95(preview)
+        with timer.stage("faces"):
+            if scaled and face is None and clip.info.duration_s > PREVIEW_FROM_S:
+                self._preview_beginning(clip, scaled, timer.progress)
+            tracks = track_faces(clip, self.detector, timer.progress)
             track = choose_face(tracks, face)
-        with watch.stage("reconstruct"), self._inspected(inspection, clip, track) as views:
+        with timer.stage("reconstruct"), self._open_inspection(inspection, clip, track) as views:
             given = prepare(clip, track, self.model.mae.config.crop)
-            evidence = self._measure(given, watch.progress, views, early)
-        with watch.stage("discover"):
+            evidence = self._measure(given, timer.progress, views, scaled)
+        with timer.stage("discover"):
             forgery = forgery_scores(self.model, evidence)
-        report = self._report(clip, track, tracks, evidence, forgery, watch.timing(clip))
+        report = self._report(clip, track, tracks, evidence, forgery, timer.timing(clip))
         sound = None if clip.audio is None else _sound(clip.audio, given.mel, evidence, views)
         return replace(report, sound=sound, inspection=views.path if views else None)
 
@@ -159,40 +156,42 @@ class Localizer:
         given: ModelInput,
         progress: Callable[[int, int], None],
         views: InspectionWriter | None = None,
-        preview: Preview | None = None,
+        preview: ErrorPreview | None = None,
     ) -> Evidence:
         sound = given.mel, given.lines, given.heard
         return measure_evidence(self.model, given.faces, *sound, progress, views, preview)
 
-    def _glimpse(self, clip: Clip, preview: Preview, progress: Callable[[int, int], None]) -> None:
+    def _preview_beginning(
+        self, clip: Clip, preview: ErrorPreview, progress: Callable[[int, int], None]
+    ) -> None:
         """Shows the curve of the first seconds before the faces of the whole clip are looked for.
 
         It is not kept: faces are chosen, and tracks smoothed, with all of the clip in view.
         """
-        beginning, n_frames = clip.beginning(GLIMPSE_S), clip.grid.n_frames
+        beginning, n_frames = clip.beginning(PREVIEW_S), clip.grid.n_frames
 
-        def stopped(done: int, total: int) -> None:
+        def no_progress(done: int, total: int) -> None:
             progress(0, n_frames)
 
-        def early(start: int, total: int, errors: dict[str, np.ndarray]) -> None:
+        def preview_of_all(start: int, total: int, errors: dict[str, np.ndarray]) -> None:
             preview(start, n_frames, errors)
 
         with suppress(NoFace):
-            track = track_faces(beginning, self.detector, stopped)[0]
+            track = track_faces(beginning, self.detector, no_progress)[0]
             given = prepare(beginning, track, self.model.mae.config.crop)
-            self._measure(given, stopped, preview=early)
+            self._measure(given, no_progress, preview=preview_of_all)
 
-    def _against_usual(self, preview: Preview) -> Preview:
-        """Errors -> multiples of the authentic p95, the scale on which `preview` is told."""
+    def _relative_to_p95(self, preview: ErrorPreview) -> ErrorPreview:
+        """A preview of plain errors, which hands them on as multiples of the authentic p95."""
         marks = self.model.calibration.error_marks
 
-        def early(start: int, total: int, errors: dict[str, np.ndarray]) -> None:
-            usual = {stream: marks.get(stream, UNCALIBRATED_MARKS)[1] for stream in errors}
-            preview(start, total, {key: values / usual[key] for key, values in errors.items()})
+        def scaled(start: int, total: int, errors: dict[str, np.ndarray]) -> None:
+            p95 = {stream: marks.get(stream, UNCALIBRATED_MARKS)[1] for stream in errors}
+            preview(start, total, {key: values / p95[key] for key, values in errors.items()})
 
-        return early
+        return scaled
 
-    def _inspected(
+    def _open_inspection(
         self, folder: str | Path | None, clip: Clip, track: FaceTrack
     ) -> AbstractContextManager[InspectionWriter | None]:
         if folder is None:
@@ -238,18 +237,23 @@ class Localizer:
 
 
 def load_localizer(
-    checkpoint: str | Path | None = None, device: str = "auto", revision: str | None = None
+    checkpoint: str | Path | None = None,
+    device: str = "auto",
+    revision: str | None = None,
+    max_minutes: float = MAX_MINUTES,
 ) -> Localizer:
-    """The localizer on a checkpoint (see `load_checkpoint`), on CUDA where there is one.
+    """Loads a checkpoint; by default the embedded one, on CUDA where there is one.
 
-    `device`: "auto", "cpu", "cuda" or "cuda:N". Raises `BadCheckpoint`, and
-    `DeepLocError` for a device that is not there.
+    `checkpoint`: a folder, or a Hub repository as `owner/name` or `owner/name@revision`; without
+    one, the environment variable DEEPLOC_MODEL is asked first. `device`: "auto", "cpu", "cuda" or
+    "cuda:N". `max_minutes`: longer clips are refused. Raises `BadCheckpoint`, and `DeepLocError`
+    for a device that is not there.
     """
     model, info = load_checkpoint(checkpoint, revision)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        return Localizer(model, info, device)
+        return Localizer(model, info, device, max_minutes)
     except (RuntimeError, AssertionError) as error:
         raise DeepLocError(
             f"The device {device} can't be used here. Use --device cpu, or leave it away."
@@ -322,10 +326,10 @@ def _warnings(track: FaceTrack, tracks: list[FaceTrack], seen: float) -> Iterato
         )
 
 
-class _Stopwatch:
+class _StageTimer:
     """Seconds of each stage, and progress of the one that runs."""
 
-    def __init__(self, hook: Hook) -> None:
+    def __init__(self, hook: ProgressHook) -> None:
         self._hook = hook
         self._seconds: dict[str, float] = {}
         self._stage = STAGES[0]

@@ -250,8 +250,8 @@ def test_the_growing_curve_changes_nothing_in_the_report(localizer, short, repor
 def test_of_a_long_clip_the_first_seconds_are_shown_before_its_faces_are_known(
     localizer, short, report, monkeypatch
 ):
-    monkeypatch.setattr("deeploc.localizer.LONG_S", 1.0)
-    monkeypatch.setattr("deeploc.localizer.GLIMPSE_S", 1.92)
+    monkeypatch.setattr("deeploc.localizer.PREVIEW_FROM_S", 1.0)
+    monkeypatch.setattr("deeploc.localizer.PREVIEW_S", 1.92)
     told = []
     found = localizer(
         short,
@@ -265,8 +265,8 @@ def test_of_a_long_clip_the_first_seconds_are_shown_before_its_faces_are_known(
 
 
 def test_a_glimpse_of_nobody_is_none(localizer, short, monkeypatch):
-    monkeypatch.setattr("deeploc.localizer.LONG_S", 1.0)
-    monkeypatch.setattr("deeploc.localizer.GLIMPSE_S", 0.4)  # no face stays as long as it must
+    monkeypatch.setattr("deeploc.localizer.PREVIEW_FROM_S", 1.0)
+    monkeypatch.setattr("deeploc.localizer.PREVIEW_S", 0.4)  # no face stays as long as it must
     starts = []
     localizer(short, preview=lambda start, total, errors: starts.append(start))
     assert starts and starts.count(0) == 1

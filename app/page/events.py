@@ -194,7 +194,7 @@ def _wire_visit(demo: gr.Blocks, page: Page, handlers: Handlers) -> None:
     """What a page shows when it is opened, and what ends when it is left."""
 
     def notice() -> dict:
-        text = getattr(handlers.localizer, "notice", "")
+        text = handlers.models.notice
         return gr.update(value=notice_panel(text), visible=bool(text))
 
     def open_link(request: gr.Request) -> Iterator[Any]:

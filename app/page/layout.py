@@ -40,7 +40,6 @@ from app.wording import (
     TRUTH_HELP,
     TRUTH_LABEL,
 )
-from deeploc.media.clip import max_minutes
 from deeploc.media.formats import VIDEO_SUFFIXES
 
 VIDEO_TYPES = ",".join(("video/*", *VIDEO_SUFFIXES))
@@ -126,8 +125,13 @@ class Page:
     result: ResultPart
 
 
-def lay_out(examples: list[Path], viewer: Viewer, keep_s: float, pushing: bool) -> Page:
-    """Builds the page inside the open `gr.Blocks`. `keep_s`: for how long a state is kept."""
+def lay_out(
+    examples: list[Path], viewer: Viewer, keep_s: float, pushing: bool, max_minutes: float
+) -> Page:
+    """Builds the page inside the open `gr.Blocks`.
+
+    `keep_s`: for how long a state is kept. `max_minutes`: of a clip that may be chosen.
+    """
     gr.HTML(HEADER, js_on_load=ON_HEADER, apply_default_css=False)
     if pushing:
         gr.LoginButton(size="sm", elem_classes="dl-fit")
@@ -139,7 +143,7 @@ def lay_out(examples: list[Path], viewer: Viewer, keep_s: float, pushing: bool) 
         notice=gr.HTML(visible=False),
         failure=_failure(),
         batch=_batch(),
-        start=_start(examples),
+        start=_start(examples, max_minutes),
         busy=_busy(),
         result=_result(viewer, result_state if pushing else None),
     )
@@ -170,10 +174,10 @@ def _batch() -> BatchPart:
     return BatchPart(column, note, table, archive)
 
 
-def _start(examples: list[Path]) -> StartPart:
+def _start(examples: list[Path], max_minutes: float) -> StartPart:
     with gr.Column(elem_id="dl-start") as column:
         note = gr.HTML(visible=False, elem_classes="dl-quiet")
-        upload = ClipUpload(DROP, VIDEO_TYPES, max_minutes() * 60, elem_id="dl-drop")
+        upload = ClipUpload(DROP, VIDEO_TYPES, max_minutes * 60, elem_id="dl-drop")
         cards = gr.HTML(example_cards(examples), js_on_load=ON_CARDS, apply_default_css=False)
         with gr.Accordion(MODEL_LABEL, open=False, elem_id="dl-model"):
             model = gr.Dropdown(

@@ -9,13 +9,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from app.runtime.queue import AnalysisQueue
-from app.wording import (
-    BROKEN,
+from app.wording import BROKEN
+from deeploc.analyzer import (
     STAGES,
+    Analyzer,
 )
 from deeploc.errors import (
     Cancelled,
@@ -30,8 +32,6 @@ PATIENCE_S = 0.5  # a running stage is shown again at least this often, so that 
 WEIGHTS = {"decode": 0.02, "faces": 0.32, "reconstruct": 0.64, "discover": 0.02}
 EARLIEST_ETA_S = 1.0
 STEPS_HZ = 25.0
-
-Localize = Callable[..., Report]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,10 @@ class Stopped:
     """The user stopped the run."""
 
 
-State = Progress | Queued | Report | Failure | Stopped
+Outcome = Report | Failure | Stopped
+State = Progress | Queued | Outcome
+Step = tuple[str, int, int]  # stage, completed, total: what an analyzer tells its hook
+News = queue.Queue[Step | Outcome]
 
 
 class Curves:
@@ -87,14 +90,17 @@ class Curves:
 
 
 def run(
-    localizer: Localize,
+    ready: Callable[[], Analyzer],
     path: str,
     face: int | None,
     stop: threading.Event,
     waiting: AnalysisQueue | None = None,
+    inspection: Path | None = None,
 ) -> Iterator[State]:
     """Yields `Queued` and `Progress` while it lasts, then one of the others. Never raises.
 
+    `ready` gives the analyzer; it is called in the worker thread, and may take its time.
+    `inspection`: as for an `Analyzer`, which gets `face` too.
     Setting `stop` ends the iteration at once and the work at its next step. So does closing it.
     """
     ended = threading.Event()
@@ -102,7 +108,7 @@ def run(
     def stopped() -> bool:
         return stop.is_set() or ended.is_set()
 
-    news: queue.Queue = queue.Queue()
+    news: News = queue.Queue()
     curves, waiting = Curves(), waiting or AnalysisQueue()
     ticket = waiting.join()
 
@@ -111,9 +117,12 @@ def run(
             raise Cancelled
         news.put((stage, completed, total))
 
+    def analyse() -> Report:
+        return ready()(path, hook=hook, face=face, inspection=inspection, preview=curves)
+
     def work() -> None:
         with waiting.turn(ticket, stopped) as mine:
-            news.put(_outcome(localizer, path, face, hook, curves) if mine else Stopped())
+            news.put(_outcome(analyse) if mine else Stopped())
 
     context = copy_context()  # says whose request it is: lent GPUs are counted by visitor
     threading.Thread(target=context.run, args=(work,), name="analysis", daemon=True).start()
@@ -124,11 +133,9 @@ def run(
         ended.set()
 
 
-def _outcome(
-    localizer: Localize, path: str, face: int | None, hook: Callable, preview: Callable
-) -> Report | Failure | Stopped:
+def _outcome(analyse: Callable[[], Report]) -> Outcome:
     try:
-        return localizer(path, hook=hook, face=face, preview=preview)
+        return analyse()
     except Cancelled:
         return Stopped()
     except DeepLocError as error:
@@ -150,11 +157,9 @@ def _wait(waiting: AnalysisQueue, ticket: object, stop: threading.Event) -> Iter
         time.sleep(POLL_S)
 
 
-def _follow(
-    news: queue.Queue, stop: threading.Event, curves: Curves
-) -> Iterator[Progress | Report | Failure | Stopped]:
+def _follow(news: News, stop: threading.Event, curves: Curves) -> Iterator[Progress | Outcome]:
     begin = shown = since = time.monotonic()
-    latest = (next(iter(STAGES)), 0, 1)
+    latest: Step = (STAGES[0], 0, 1)
     yield Progress(*latest, 0.0)
     while not stop.is_set():
         item = _newest(news)
@@ -171,7 +176,7 @@ def _follow(
     yield Stopped()
 
 
-def _newest(news: queue.Queue):
+def _newest(news: News) -> Step | Outcome | None:
     """The last progress that is there, or the outcome; None when nothing came for a while."""
     try:
         item = news.get(timeout=POLL_S)

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock, Thread
+from typing import Generic, Protocol, TypeVar
 
 from app.wording import (
     BROKEN,
@@ -21,23 +22,39 @@ from app.wording import (
     NO_SUCH_MODEL,
     UNAVAILABLE,
 )
+from deeploc.analyzer import Analyzer
 from deeploc.errors import (
     BadCheckpoint,
     DeepLocError,
 )
-from deeploc.report import (
-    ModelInfo,
-    Report,
-)
+from deeploc.report import ModelInfo
 
 logger = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parents[2]
 MANIFEST = ROOT / "assets" / "models.json"
 REPOSITORY = re.compile(r"[\w][\w.-]*/[\w][\w.-]*(@[\w][\w./-]*)?")
-PICKED = 2  # models in memory, beside the page's own
+MAX_PICKED = 2  # models in memory, beside the page's own
 
-Localizer = Callable[..., Report]
+AnyAnalyzer = TypeVar("AnyAnalyzer", bound=Analyzer)
+
+
+class ModelSource(Protocol):
+    """Where the page gets its analyzers from."""
+
+    @property
+    def info(self) -> ModelInfo | None:
+        """Which checkpoint the page's own is; None while nobody knows, or if there is none."""
+
+    @property
+    def notice(self) -> str:
+        """What everybody should know about the page's own model, in a sentence, or nothing."""
+
+    def ready(self, picked: str = "") -> Analyzer:
+        """The analyzer of a name or repository, "" for the page's own, as soon as it is there.
+
+        Raises `DeepLocError` if it can't be had.
+        """
 
 
 def manifest() -> dict[str, str]:
@@ -46,15 +63,18 @@ def manifest() -> dict[str, str]:
     return {item["name"]: str(ROOT / item["checkpoint"]) for item in listed}
 
 
-class Models:
-    """`load(checkpoint)` gives a localizer; the page's own, `load(None)`, is loaded at once, in a
-    thread of its own. Where that fails the embedded one stands in."""
+class Models(Generic[AnyAnalyzer]):
+    """The `ModelSource` whose analyzers `load(checkpoint)` makes.
 
-    def __init__(self, load: Callable[[str | None], Localizer]) -> None:
+    The page's own, `load(None)`, is loaded at once, in a thread of its own. Where that fails the
+    embedded one stands in.
+    """
+
+    def __init__(self, load: Callable[[str | None], AnyAnalyzer]) -> None:
         self._load = load
-        self._picked = lru_cache(PICKED)(load)
+        self._picked = lru_cache(MAX_PICKED)(load)
         self._lock = Lock()
-        self._own: Future[Localizer] = Future()
+        self._own: Future[AnyAnalyzer] = Future()
         self._notice = ""
         Thread(target=self._begin, name="load", daemon=True).start()
 
@@ -75,22 +95,16 @@ class Models:
 
     @property
     def info(self) -> ModelInfo | None:
-        """Which checkpoint the page's own is; None while nobody knows, or if there is none."""
         if not self._own.done() or self._own.exception():
             return None
-        return self._own.result().info  # type: ignore[attr-defined]
+        return self._own.result().info
 
     @property
     def notice(self) -> str:
-        """What everybody should know about the page's own model, in a sentence, or nothing."""
         error = self._own.exception() if self._own.done() else None
         return self._notice if error is None else str(error)
 
-    def ready(self, picked: str = "") -> Localizer:
-        """The localizer of a name or repository, "" for the page's own, as soon as it is there.
-
-        Raises `DeepLocError` if it can't be had.
-        """
+    def ready(self, picked: str = "") -> AnyAnalyzer:
         if not picked:
             return self._own.result()
         source = manifest().get(picked)
@@ -98,6 +112,3 @@ class Models:
             raise BadCheckpoint(NO_SUCH_MODEL.format(name=picked))
         with self._lock:
             return self._picked(source or picked)
-
-    def __call__(self, path: object, picked: str = "", **options: object) -> Report:
-        return self.ready(picked)(path, **options)

@@ -1,7 +1,7 @@
-"""On a Hugging Face Space: limits of a shared machine, and GPUs that ZeroGPU lends for one clip.
+"""On a Hugging Face Space: the models, on GPUs that ZeroGPU lends for one clip at a time.
 
-`spaces` is imported here, before anything touches CUDA, and only where ZeroGPU is. Elsewhere this
-changes nothing but the defaults.
+`spaces` is imported here, before anything touches CUDA, and only where ZeroGPU is. Elsewhere
+the models work on this machine's own devices.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import deeploc
 from app.runtime.analysis import (
@@ -23,13 +24,25 @@ from app.runtime.analysis import (
     Stopped,
     run,
 )
-from app.runtime.models import Models
+from app.runtime.models import (
+    Models,
+    ModelSource,
+)
 from app.wording import NO_GPU
+from deeploc.analyzer import (
+    Analyzer,
+    ErrorPreview,
+    ProgressHook,
+    ignore_progress,
+)
 from deeploc.errors import (
     Cancelled,
     DeepLocError,
 )
-from deeploc.media.clip import open_clip
+from deeploc.media.clip import (
+    MAX_MINUTES,
+    open_clip,
+)
 from deeploc.report import (
     ModelInfo,
     Report,
@@ -41,49 +54,8 @@ if ZERO_GPU:
 
 logger = logging.getLogger(__name__)
 
-ALONE = {
-    "DEEPLOC_MAX_FILE_SIZE": "500mb",
-    "DEEPLOC_AT_ONCE": "1",
-    "DEEPLOC_WAITING": "16",
-}
-SHARED = {
-    **ALONE,
-    "DEEPLOC_MAX_MINUTES": "4",
-    "DEEPLOC_MAX_FILE_SIZE": "200mb",
-    "OMP_WAIT_POLICY": "passive",
-}
 # What a clip may cost on a lent GPU: a guess on the safe side, and no more than visitors are given.
 START_S, SECONDS_PER_SECOND, LONGEST_S = 15, 0.4, 120
-
-
-@dataclass(frozen=True)
-class Limits:
-    """`max_file_size`: as Gradio writes it, "200mb". `at_once`: analyses. `waiting`: events."""
-
-    max_file_size: str
-    at_once: int
-    waiting: int
-
-
-def limits(environ: MutableMapping[str, str] = os.environ) -> Limits:
-    """What the environment says; what it leaves open is filled in, by whether this is a Space.
-
-    Raises `DeepLocError` for a number that is none.
-    """
-    for name, value in (SHARED if environ.get("SPACE_ID") else ALONE).items():
-        environ.setdefault(name, value)
-    return Limits(
-        environ["DEEPLOC_MAX_FILE_SIZE"],
-        _count(environ, "DEEPLOC_AT_ONCE"),
-        _count(environ, "DEEPLOC_WAITING"),
-    )
-
-
-def _count(environ: MutableMapping[str, str], name: str) -> int:
-    given = environ[name]
-    if not given.isdecimal() or int(given) < 1:
-        raise DeepLocError(f"{name} is '{given}'. Set it to a whole number from 1 on.")
-    return int(given)
 
 
 def gpu_seconds(
@@ -93,35 +65,49 @@ def gpu_seconds(
     return min(LONGEST_S, START_S + SECONDS_PER_SECOND * duration_s)
 
 
-def placed(checkpoint: str | None, device: str) -> Models | Lent:
-    """The localizers, the page's own on a checkpoint; on ZeroGPU, on GPUs that it lends."""
+def model_source(
+    checkpoint: str | None, device: str, max_minutes: float = MAX_MINUTES
+) -> ModelSource:
+    """The models, the page's own on a checkpoint; on ZeroGPU, on GPUs that it lends."""
+    if os.environ.get("SPACE_ID"):  # OpenMP reads it when torch is loaded, and nowhere else
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-    def load(device: str, picked: str | None) -> Callable[..., Report]:
-        localizer = deeploc.load_localizer(picked or checkpoint, device)
+    def load(device: str, picked: str | None) -> deeploc.Localizer:
+        localizer = deeploc.load_localizer(picked or checkpoint, device, max_minutes=max_minutes)
         localizer.warm_up()
         return localizer
 
     if not ZERO_GPU:
         return Models(partial(load, device))
-    return Lent(Models(partial(load, "cpu")), "cuda" if device == "auto" else device)
+    gpu_device = "cuda" if device == "auto" else device
+    return ZeroGpuModels(Models(partial(load, "cpu")), gpu_device, max_minutes)
 
 
-class Lent:
-    """`Models` whose work is done in another process, on a GPU that is lent for one clip.
+class MovableAnalyzer(Analyzer, Protocol):
+    """An analyzer whose model can move to another device."""
+
+    def to(self, device: str) -> Analyzer: ...
+
+
+class ZeroGpuModels:
+    """The `ModelSource` whose analyses run in another process, on a GPU lent for one clip.
 
     `models` are on the CPU, for when no GPU is to be had. `gpu`: the decorator `spaces.GPU`. The
     other process is forked from this one, so the model is there already; only what `_analyse` is
-    called with and what it yields is sent. A hook that raises `Cancelled` closes the iteration,
-    which ends the other process's work at its next step.
+    called with and what it yields is sent.
     """
 
     def __init__(
-        self, models: Models, device: str, gpu: Callable[..., Callable] | None = None
+        self,
+        models: Models[MovableAnalyzer],
+        device: str,
+        max_minutes: float = MAX_MINUTES,
+        gpu: Callable[..., Callable] | None = None,
     ) -> None:
         self.models = models
-        self.ready = models.ready
         self.device = device
-        self._lent = (gpu or spaces.GPU)(duration=gpu_seconds)(self._analyse)
+        self.max_minutes = max_minutes
+        self.analyse_on_gpu = (gpu or spaces.GPU)(duration=gpu_seconds)(self._analyse)
 
     @property
     def info(self) -> ModelInfo | None:
@@ -131,37 +117,58 @@ class Lent:
     def notice(self) -> str:
         return self.models.notice
 
+    def ready(self, picked: str = "") -> Analyzer:
+        return ZeroGpuAnalyzer(self, picked, self.models.ready(picked))
+
     def _analyse(
         self, path: str, face: int | None, inspection: Path | None, picked: str, duration_s: float
     ) -> Iterator[State]:
         """In the other process: progress with the curve so far, then the outcome."""
-        localizer = partial(self.ready(picked).on(self.device), inspection=inspection)  # type: ignore[attr-defined]
-        yield from run(localizer, path, face, threading.Event())
+
+        def ready() -> Analyzer:
+            return self.models.ready(picked).to(self.device)
+
+        yield from run(ready, path, face, threading.Event(), inspection=inspection)
+
+
+class ZeroGpuAnalyzer:
+    """The `Analyzer` of one model: on a lent GPU, or by `on_cpu` where none is to be had.
+
+    A hook that raises `Cancelled` closes the iteration, which ends the other process's work at its
+    next step.
+    """
+
+    def __init__(self, models: ZeroGpuModels, picked: str, on_cpu: Analyzer) -> None:
+        self.models = models
+        self.picked = picked
+        self.on_cpu = on_cpu
+
+    @property
+    def info(self) -> ModelInfo:
+        return self.on_cpu.info
 
     def __call__(
         self,
         path: str | Path,
-        picked: str = "",
-        hook: Callable = lambda *_: None,
+        hook: ProgressHook = ignore_progress,
         face: int | None = None,
-        inspection: Path | None = None,
-        preview: Callable | None = None,
+        inspection: str | Path | None = None,
+        preview: ErrorPreview | None = None,
     ) -> Report:
-        """As `Models.__call__`."""
-        here = self.ready(picked)
-        duration_s = open_clip(path).info.duration_s  # a clip that can't be read costs no GPU
+        clip = open_clip(path, self.models.max_minutes)  # one that can't be read costs no GPU
+        given = str(path), face, inspection, self.picked, clip.info.duration_s
         try:
-            with closing(self._lent(str(path), face, inspection, picked, duration_s)) as states:
-                return _followed(states, hook, preview)
+            with closing(self.models.analyse_on_gpu(*given)) as states:
+                return _follow(states, hook, preview)
         except (Cancelled, DeepLocError):
             raise
         except Exception as error:  # the quota is used up, the time is over, the queue is full, ...
             logger.warning("no GPU was lent: %s", error)
-        report = here(path, hook=hook, face=face, inspection=inspection, preview=preview)
+        report = self.on_cpu(path, hook=hook, face=face, inspection=inspection, preview=preview)
         return replace(report, warnings=(NO_GPU, *report.warnings))
 
 
-def _followed(states: Iterator[State], hook: Callable, preview: Callable | None) -> Report:
+def _follow(states: Iterator[State], hook: ProgressHook, preview: ErrorPreview | None) -> Report:
     """Passes progress on; the report, or the failure as the error that it was."""
     for state in states:
         if isinstance(state, Report):

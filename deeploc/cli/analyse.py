@@ -17,6 +17,12 @@ from pathlib import Path
 from tqdm import tqdm
 
 from deeploc import __version__
+from deeploc.analyzer import (
+    Analyzer,
+    ProgressHook,
+    ignore_progress,
+)
+from deeploc.cli.flags import add_max_minutes
 from deeploc.cli.sources import (
     clips_of,
     fetched,
@@ -36,19 +42,20 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-Analyse = Callable[..., Report]
 Cost = tuple[float, Timing]  # seconds of the clip, and what they took
 
 
-def load(options: argparse.Namespace) -> Analyse:
-    """The localizer that the options ask for. Raises `BadCheckpoint`."""
+def load(options: argparse.Namespace) -> Analyzer:
+    """The analyzer that the options ask for. Raises `BadCheckpoint`."""
     from deeploc.localizer import load_localizer
 
-    return load_localizer(options.checkpoint, device=options.device)
+    return load_localizer(
+        options.checkpoint, device=options.device, max_minutes=options.max_minutes
+    )
 
 
 def main(
-    arguments: list[str] | None = None, load: Callable[[argparse.Namespace], Analyse] = load
+    arguments: list[str] | None = None, load: Callable[[argparse.Namespace], Analyzer] = load
 ) -> int:
     """Runs the command line and returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -68,8 +75,8 @@ def main(
     try:
         clips = clips_of(options.clips)
         targets = _targets(clips, options.json, several)
-        localizer = load(options)
-        return (_run_several if several else _run_one)(localizer, clips, targets, options)
+        analyzer = load(options)
+        return (_run_several if several else _run_one)(analyzer, clips, targets, options)
     except (DeepLocError, OSError) as error:
         print(f"deeploc: {error}", file=sys.stderr)
         return 1
@@ -112,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         help="number of the face to score, where several stay (default: the largest)",
     )
+    add_max_minutes(parser)
     add("--profile", action="store_true", help="print time by stage, and peak memory")
     return parser
 
@@ -136,10 +144,10 @@ def _targets(clips: list[str], out: Path | None, several: bool) -> dict[str, Pat
 
 
 def _run_one(
-    localizer: Analyse, clips: list[str], targets: dict[str, Path], options: argparse.Namespace
+    analyzer: Analyzer, clips: list[str], targets: dict[str, Path], options: argparse.Namespace
 ) -> int:
     with tqdm(disable=None, leave=False, bar_format="{desc} {percentage:3.0f}% {bar}") as bar:
-        report = _analyse(localizer, clips[0], options.face, _StageBar(bar))
+        report = _analyse(analyzer, clips[0], options.face, _StageBar(bar))
     _write(report, targets.get(clips[0]))
     print("\n".join(_table(report)))
     if options.profile:
@@ -148,14 +156,14 @@ def _run_one(
 
 
 def _run_several(
-    localizer: Analyse, clips: list[str], targets: dict[str, Path], options: argparse.Namespace
+    analyzer: Analyzer, clips: list[str], targets: dict[str, Path], options: argparse.Namespace
 ) -> int:
     costs: list[Cost] = []
     failed = 0
     with tqdm(clips, unit="clip", disable=None) as bar:
         for clip in bar:
             try:
-                report = _analyse(localizer, clip, options.face)
+                report = _analyse(analyzer, clip, options.face)
                 _write(report, targets.get(clip))
             except (DeepLocError, OSError) as error:
                 failed += 1
@@ -170,11 +178,13 @@ def _run_several(
     return 1 if failed else 0
 
 
-def _analyse(localizer: Analyse, clip: str, face: int | None, hook=None) -> Report:
+def _analyse(
+    analyzer: Analyzer, clip: str, face: int | None, hook: ProgressHook = ignore_progress
+) -> Report:
     """The report of a clip. What no one foresaw becomes a sentence too: one clip, one line."""
     try:
         with fetched(clip) as path:
-            return localizer(path, face=face, **({"hook": hook} if hook else {}))
+            return analyzer(path, hook=hook, face=face)
     except (DeepLocError, Cancelled):
         raise
     except Exception as error:
@@ -185,12 +195,12 @@ def _analyse(localizer: Analyse, clip: str, face: int | None, hook=None) -> Repo
 
 
 class _StageBar:
-    """Shows the progress of one clip: a `hook` for the localizer."""
+    """Shows the progress of one clip: a `ProgressHook`."""
 
     def __init__(self, bar: tqdm) -> None:
         self.bar = bar
 
-    def __call__(self, stage: str, completed: float = 0, total: float = 0) -> None:
+    def __call__(self, stage: str, completed: int, total: int) -> None:
         self.bar.set_description_str(stage, refresh=False)
         self.bar.total, self.bar.n = total or None, completed
         self.bar.refresh()

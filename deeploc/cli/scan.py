@@ -26,7 +26,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from deeploc.analyzer import Analyzer
 from deeploc.checkpoints import load_checkpoint
+from deeploc.cli.flags import add_max_minutes
 from deeploc.cli.sources import (
     clips_of,
     fetched,
@@ -74,7 +76,7 @@ SCHEMA = pa.schema(
         ("work_s", pa.float64()),
     ]
 )
-Load = Callable[[], Callable[..., Report]]
+Load = Callable[[], Analyzer]
 Row = dict[str, Any]
 
 
@@ -82,17 +84,17 @@ class Scorer:
     """What runs on each worker: `{"clip"}` -> a row. The model is loaded once."""
 
     def __init__(self, load: Load) -> None:
-        self.localizer = load()
+        self.analyzer = load()
 
     def __call__(self, row: Row) -> Row:
         begin = time.perf_counter()
-        info = self.localizer.info  # type: ignore[attr-defined]
+        info = self.analyzer.info
         row = row | {"model": info.name, "model_revision": info.revision}
         row |= {"model_sha256": info.sha256}
         try:
             with fetched(row["clip"]) as path:
                 row |= {"sha256": file_sha256(path)}
-                found = scored(self.localizer(path))
+                found = scored(self.analyzer(path))
         except DeepLocError as error:
             found = failed(type(error).__name__, str(error))
         except Exception as error:
@@ -240,6 +242,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", required=True, metavar="FOLDER", help="for the results; may be an address")
     add("--checkpoint", metavar="DIR_OR_REPO", help="default: the embedded one")
     add("--device", default="auto", help="cpu, or cuda (default: CUDA where there is one)")
+    add_max_minutes(parser)
     add("--workers", type=int, metavar="N", help="default: as many as GPUs, or else as cores")
     return parser
 
@@ -265,7 +268,12 @@ def main(arguments: list[str]) -> int:
             there = ray.cluster_resources()
             gpus = 0 if options.device == "cpu" else min(1, there.get("GPU", 0))
             workers = options.workers or int(there["GPU" if gpus else "CPU"])
-            load = partial(load_localizer, options.checkpoint, options.device)
+            load = partial(
+                load_localizer,
+                options.checkpoint,
+                options.device,
+                max_minutes=options.max_minutes,
+            )
             scan(clips, results, load, workers, gpus)
     except (DeepLocError, OSError) as error:
         print(f"deeploc: {error}", file=sys.stderr)

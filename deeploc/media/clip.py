@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -23,7 +22,6 @@ import numpy as np
 from deeploc.errors import (
     ClipTooLong,
     ClipTooShort,
-    DeepLocError,
     UnreadableMedia,
 )
 from deeploc.media.decode import (
@@ -45,6 +43,7 @@ from deeploc.timeline import (
 VIDEO_RATE_HZ = 25.0
 AUDIO_RATE_HZ = 16_000
 SHORTEST_STEPS = 16
+MAX_MINUTES = 30.0  # the longest clip that is analysed, unless somebody says otherwise
 TIE_S = 1e-4  # a frame that comes this little after the middle of a step is on time
 
 
@@ -169,16 +168,16 @@ class _Sound:
     end_s: float = 0.0
 
 
-def open_clip(path: str | Path) -> Clip:
+def open_clip(path: str | Path, max_minutes: float = math.inf) -> Clip:
     """Opens a file, reads its frame times and decodes its sound.
 
-    Raises `UnreadableMedia`, `NoVideo`, `ClipTooShort` (under 16 steps) or `ClipTooLong`
-    (DEEPLOC_MAX_MINUTES, default 30).
+    Raises `UnreadableMedia`, `NoVideo`, `ClipTooShort` (under 16 steps) or `ClipTooLong` (over
+    `max_minutes`).
     """
     path = Path(path)
     scan = _scan(path)
     info = scan.info
-    _check_length(info)
+    _check_length(info, max_minutes)
     n_frames = int(np.ceil((info.duration_s - JITTER_S) * VIDEO_RATE_HZ))
     grid = FrameGrid(VIDEO_RATE_HZ, n_frames)
     sound = _read_sound(path, scan.zero_s, grid) if info.has_audio else _Sound()
@@ -203,27 +202,17 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _check_length(info: MediaInfo) -> None:
+def _check_length(info: MediaInfo, max_minutes: float) -> None:
     shortest_s = SHORTEST_STEPS / VIDEO_RATE_HZ
     if info.duration_s < shortest_s - JITTER_S:
         raise ClipTooShort(
             f"{info.name} lasts {info.duration_s:.2f} s. Use a clip of at least {shortest_s:.2f} s."
         )
-    limit_minutes = max_minutes()
-    if info.duration_s > limit_minutes * 60:
+    if info.duration_s > max_minutes * 60:
         raise ClipTooLong(
             f"{info.name} lasts {info.duration_s / 60:.1f} minutes; the limit is "
-            f"{limit_minutes:g}. Cut it, or raise DEEPLOC_MAX_MINUTES."
+            f"{max_minutes:g}. Cut it, or raise --max-minutes (DEEPLOC_MAX_MINUTES)."
         )
-
-
-def max_minutes() -> float:
-    """The longest clip that is analysed: DEEPLOC_MAX_MINUTES, 30 by default."""
-    given = os.environ.get("DEEPLOC_MAX_MINUTES", "30")
-    try:
-        return float(given)
-    except ValueError:
-        raise DeepLocError(f"DEEPLOC_MAX_MINUTES is '{given}'. Set it to a number.") from None
 
 
 def _warnings(scan: _Scan, grid: FrameGrid, sound: _Sound) -> Iterator[str]:

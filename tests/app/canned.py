@@ -1,4 +1,4 @@
-"""A clip, its report, and localizers that answer without a model: for tests of the page."""
+"""A clip, its report, and analyzers that answer without a model: for tests of the page."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from deeploc.analyzer import (
+    Analyzer,
+    ignore_progress,
+)
 from deeploc.calibration import (
     SOME,
     Calibration,
@@ -78,7 +82,7 @@ def canned_report(path: Path | str = "clip.mp4", n_faces: int = 1, face: int | N
     number = face or 1
     return Report(
         media=MediaInfo(Path(path).name, float(SECONDS), 25.0, WIDTH, HEIGHT, True),
-        model=ModelInfo("canned", "r1", "ab" * 32),
+        model=CannedAnalyzer.info,
         calibration=CALIBRATION,
         video_score=0.74,
         verdict=SOME,
@@ -154,18 +158,22 @@ def _evidence(number: int, n_faces: int) -> FaceEvidence:
     return FaceEvidence(tracks[number - 1], heat, tracks[number - 1].boxes, tracks)
 
 
-class CannedLocalizer:
+class CannedAnalyzer:
     """Walks through the stages and answers with the canned report; some names do other things.
 
     `noface...`: `NoFace`. `broken...`: an unexpected exception. `two...`: two faces. `quiet...`:
     no error stands out. `slow...`: takes a minute unless it is stopped.
     """
 
+    info = ModelInfo("canned", "r1", "ab" * 32)
+
     def __init__(self, pause_s: float = 0.0) -> None:
         self.pause_s = pause_s
         self.faces: list[int | None] = []
 
-    def __call__(self, path, hook, face=None, inspection=None, preview=None) -> Report:
+    def __call__(
+        self, path, hook=ignore_progress, face=None, inspection=None, preview=None
+    ) -> Report:
         name = Path(path).name
         self.faces.append(face)
         for stage in ("decode", "faces", "reconstruct", "discover"):
@@ -187,3 +195,16 @@ class CannedLocalizer:
             return report
         Path(inspection).mkdir(parents=True, exist_ok=True)
         return replace(report, inspection=write_inspection(Path(inspection), report))
+
+
+class CannedModels:
+    """A model source with one analyzer that is there at once. `info`: what it says of itself."""
+
+    notice = ""
+
+    def __init__(self, analyzer: Analyzer | None = None, info: ModelInfo | None = None) -> None:
+        self.analyzer = analyzer or CannedAnalyzer()
+        self.info = info
+
+    def ready(self, picked: str = "") -> Analyzer:
+        return self.analyzer

@@ -19,7 +19,7 @@ from app.page.theme import (
 from app.ui import build_demo
 from deeploc.errors import NoFace
 from deeploc.report import Report
-from tests.app.canned import NO_FACE
+from tests.app.canned import NO_FACE, CannedAnalyzer, CannedModels
 from tests.app.pages import CHROMIUM, FLAGS
 
 WIDTHS = {1440: 1000, 768: 1000, 390: 844}
@@ -45,9 +45,11 @@ def failed(page: Page) -> None:
     page.get_by_role("alert").wait_for()
 
 
-def refuse(path: str, **_: object) -> Report:
-    """Stands for the localizer: every clip fails, the examples are shown from their results."""
-    raise NoFace(NO_FACE)
+class Refusing(CannedAnalyzer):
+    """Finds no face in any clip; the examples are shown from their results."""
+
+    def __call__(self, path: str, *_: object, **__: object) -> Report:
+        raise NoFace(NO_FACE)
 
 
 STATES = {
@@ -65,7 +67,7 @@ def main() -> None:
     parser.add_argument("--state", choices=STATES, action="append")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    demo = build_demo(refuse)
+    demo = build_demo(CannedModels(Refusing()))
     _, url, _ = demo.launch(
         theme=THEME, css=CSS, prevent_thread_lock=True, quiet=True, run_history=False
     )

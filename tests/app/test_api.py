@@ -16,9 +16,9 @@ from app.page.theme import (
 from app.ui import build_demo
 from deeploc.annotations.annotation import to_annotation
 from deeploc.report_files import save_report
-from tests.app.canned import FORGED, NO_FACE, CannedLocalizer, canned_report, write_moving_clip
+from tests.app.canned import FORGED, NO_FACE, CannedModels, canned_report, write_moving_clip
 
-LOCALIZER = CannedLocalizer()
+MODELS = CannedModels()
 TRUTH = "file,start_s,end_s,stream\nclip.mp4,1.0,2.0,visual\nclip.mp4,3.0,3.5,audio\n"
 
 
@@ -36,7 +36,7 @@ def files(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(files):
-    demo = build_demo(LOCALIZER, files / "none")
+    demo = build_demo(MODELS, files / "none")
     _, url, _ = demo.launch(
         theme=THEME, css=CSS, prevent_thread_lock=True, quiet=True, run_history=False
     )
@@ -61,7 +61,7 @@ def test_analyse_answers_with_the_report_and_a_page(client, files, address):
 
 def test_analyse_passes_the_face_on(client, files):
     client.predict(handle_file(files / "two.mp4"), 2, api_name="/analyse")
-    assert LOCALIZER.faces[-1] == 2
+    assert MODELS.analyzer.faces[-1] == 2
     with pytest.raises(AppError, match="Send a video file"):
         client.predict(None, api_name="/analyse")
 

@@ -28,7 +28,7 @@ from app.wording import (
     STAGES,
 )
 from deeploc.report import Report
-from tests.app.canned import NO_FACE, CannedLocalizer, write_moving_clip
+from tests.app.canned import NO_FACE, CannedAnalyzer, CannedModels, write_moving_clip
 from tests.clips import write_av
 
 TRUTH = "file,start_s,end_s,stream\n{},1.0,2.0,visual\nother.mp4,,,\n"
@@ -41,11 +41,11 @@ def clip(tmp_path_factory):
 
 @pytest.fixture
 def handlers(tmp_path):
-    return Handlers(CannedLocalizer(), tmp_path / "display")
+    return Handlers(CannedModels(), tmp_path / "display")
 
 
 def states(name, pause_s=0.0):
-    return list(run(CannedLocalizer(pause_s), name, None, threading.Event()))
+    return list(run(lambda: CannedAnalyzer(pause_s), name, None, threading.Event()))
 
 
 def test_a_run_ends_with_the_report():
@@ -69,8 +69,8 @@ def test_an_unexpected_error_is_calm_and_logged(caplog):
 
 
 def test_cancel_works_at_once_and_the_worker_ends():
-    localizer, stop = CannedLocalizer(), threading.Event()
-    following = run(localizer, "slow.mp4", None, stop)
+    stop = threading.Event()
+    following = run(CannedAnalyzer, "slow.mp4", None, stop)
     next(following)
     next(following)
     (worker,) = [each for each in threading.enumerate() if each.name == "analysis"]
@@ -111,7 +111,7 @@ def test_several_faces_offer_a_picker(handlers, clip, tmp_path):
     two.write_bytes(clip.read_bytes())
     *_, last = handlers.analyse(Job(str(two)), 2, None, "visitor")
     assert last.faces == FaceChoices((1, 2), scored=2)
-    assert handlers.localizer.faces == [2]
+    assert handlers.models.analyzer.faces == [2]
 
 
 def test_a_failure_keeps_the_start_open(handlers):

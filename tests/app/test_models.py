@@ -23,10 +23,10 @@ from deeploc.errors import (
 )
 from deeploc.media.clip import file_sha256
 from deeploc.report import ModelInfo
-from tests.app.canned import CannedLocalizer, write_moving_clip
+from tests.app.canned import CannedAnalyzer, CannedModels, write_moving_clip
 
 
-class Named(CannedLocalizer):
+class Named(CannedAnalyzer):
     """Says in its report which checkpoint it was loaded from."""
 
     def __init__(self, checkpoint):
@@ -107,7 +107,7 @@ def test_where_the_pages_own_fails_the_embedded_one_stands_in(clip):
         return Named(checkpoint)
 
     models = Models(load)
-    *_, report = run(models, str(clip), None, threading.Event())
+    *_, report = run(models.ready, str(clip), None, threading.Event())
     assert not isinstance(report, Failure)
     assert report.model.name == next(iter(manifest().values()))
     assert "the embedded one is used. Its Hub is away." in models.notice
@@ -127,25 +127,27 @@ class Counting(Named):
 
 
 def test_the_same_file_is_not_analysed_twice(clip, tmp_path):
-    localizer = Counting()
-    handlers = Handlers(localizer, tmp_path, ResultStore(tmp_path, 3600))
+    analyzer = Counting()
+    models = CannedModels(analyzer, analyzer.info)
+    handlers = Handlers(models, tmp_path, ResultStore(tmp_path, 3600))
     analysed(handlers, clip)
     again = tmp_path / "renamed.mp4"
     again.write_bytes(clip.read_bytes())
     result = analysed(handlers, again).result
-    assert localizer.runs == 1
+    assert analyzer.runs == 1
     assert result.report.media.name == "renamed.mp4"
     again.write_bytes(clip.read_bytes() + b"x")
     analysed(handlers, again)
-    assert localizer.runs == 2
-    localizer.info = replace(localizer.info, sha256="ef" * 32)
+    assert analyzer.runs == 2
+    models.info = analyzer.info = replace(analyzer.info, sha256="ef" * 32)
     analysed(handlers, clip)
-    assert localizer.runs == 3
+    assert analyzer.runs == 3
 
 
 def test_a_result_whose_films_are_deleted_is_made_anew(clip, tmp_path):
-    localizer = Counting()
-    handlers = Handlers(localizer, tmp_path, ResultStore(tmp_path, 3600))
+    analyzer = Counting()
+    models = CannedModels(analyzer, analyzer.info)
+    handlers = Handlers(models, tmp_path, ResultStore(tmp_path, 3600))
     analysed(handlers, clip).result.report.inspection.unlink()
     analysed(handlers, clip)
-    assert localizer.runs == 2
+    assert analyzer.runs == 2

@@ -25,12 +25,14 @@ from app.runtime.analysis import (
     Stopped,
     run,
 )
+from app.runtime.limits import (
+    Limits,
+    limits_from,
+)
 from app.runtime.models import Models
 from app.runtime.space import (
-    Lent,
-    Limits,
+    ZeroGpuModels,
     gpu_seconds,
-    limits,
 )
 from app.ui import build_demo
 from app.wording import (
@@ -39,31 +41,28 @@ from app.wording import (
 )
 from deeploc.errors import DeepLocError
 from deeploc.report import (
-    ModelInfo,
     Report,
 )
-from tests.app.canned import NO_FACE, CannedLocalizer, write_moving_clip
+from tests.app.canned import NO_FACE, CannedAnalyzer, CannedModels, write_moving_clip
 from tests.app.lending import Lender
 
 ROOT = Path(__file__).parents[2]
 
 
-class Placed(CannedLocalizer):
+class Placed(CannedAnalyzer):
     """Says in its report on which device and in which process it worked."""
-
-    info = ModelInfo("canned", "r1", "ab" * 32)
 
     def __init__(self, device: str = "cpu") -> None:
         super().__init__(0.02)
         self.device = device
 
-    def on(self, device: str) -> "Placed":
+    def to(self, device: str) -> "Placed":
         return Placed(device)
 
-    def __call__(self, path, hook, face=None, inspection=None, preview=None) -> Report:
+    def __call__(self, path, **given) -> Report:
         if Path(path).name.startswith("unplaced") and self.device != "cpu":
             raise MemoryError("out of GPU memory")
-        report = super().__call__(path, hook, face, inspection, preview)
+        report = super().__call__(path, **given)
         place = f"{self.device} {os.environ.get('DEEPLOC_TEST_LENT', 'here')}"
         return replace(report, warnings=(place,))
 
@@ -77,20 +76,18 @@ def clips(tmp_path_factory):
     return folder
 
 
-def lent(lender: Lender) -> Lent:
-    return Lent(Models(lambda checkpoint: Placed()), "cuda", lender)
+def lent(lender: Lender) -> ZeroGpuModels:
+    return ZeroGpuModels(Models(lambda checkpoint: Placed()), "cuda", gpu=lender)
 
 
-def states(localizer, path, stop=None):
-    return list(run(localizer, str(path), None, stop or threading.Event()))
+def states(models, path, stop=None, inspection=None):
+    stop = stop or threading.Event()
+    return list(run(models.ready, str(path), None, stop, inspection=inspection))
 
 
 def test_the_work_is_done_in_the_other_process_and_all_of_it_comes_back(clips, tmp_path):
     lender = Lender()
-    localizer = lent(lender)
-    *progress, last = states(
-        lambda path, **options: localizer(path, inspection=tmp_path, **options), clips / "clip.mp4"
-    )
+    *progress, last = states(lent(lender), clips / "clip.mp4", inspection=tmp_path)
     assert last.warnings == ("cuda 1",)
     assert last.evidence.heat.shape == (100, 8, 8)
     assert last.inspection.is_file()
@@ -107,7 +104,7 @@ def test_an_expected_error_comes_back_as_its_sentence(clips):
 
 def test_cancel_ends_the_work_in_the_other_process(clips):
     stop, lender = threading.Event(), Lender()
-    following = run(lent(lender), str(clips / "slow.mp4"), None, stop)
+    following = run(lent(lender).ready, str(clips / "slow.mp4"), None, stop)
     while next(following).stage != "reconstruct":
         pass
     (worker,) = [each for each in threading.enumerate() if each.name == "analysis"]
@@ -135,12 +132,21 @@ def test_no_gpu_is_asked_for_longer_than_visitors_are_given():
 
 
 def test_a_space_has_limits_that_the_environment_can_change():
-    alone, shared = {}, {"SPACE_ID": "me/deeploc", "DEEPLOC_WAITING": "3"}
-    assert limits(alone) == Limits("500mb", 1, 16)
-    assert limits(shared) == Limits("200mb", 1, 3)
-    assert "DEEPLOC_MAX_MINUTES" not in alone and shared["DEEPLOC_MAX_MINUTES"] == "4"
+    assert limits_from({}) == Limits(30, "500mb", 1, 16)
+    shared = {"SPACE_ID": "me/deeploc", "DEEPLOC_WAITING": "3"}
+    assert limits_from(shared) == Limits(4, "200mb", 1, 3)
+    assert limits_from({**shared, "DEEPLOC_MAX_MINUTES": "2.5"}).max_minutes == 2.5
     with pytest.raises(DeepLocError, match="DEEPLOC_AT_ONCE is 'two'"):
-        limits({"DEEPLOC_AT_ONCE": "two"})
+        limits_from({"DEEPLOC_AT_ONCE": "two"})
+    with pytest.raises(DeepLocError, match=r"DEEPLOC_MAX_MINUTES is 'half an hour'.*to a number"):
+        limits_from({"DEEPLOC_MAX_MINUTES": "half an hour"})
+
+
+def test_a_longer_clip_than_the_page_allows_is_refused(clips, tmp_path):
+    handlers = Handlers(CannedModels(), tmp_path, limits=Limits(max_minutes=0.01))
+    job = Job(str(clips / "clip.mp4"), kind="label")
+    (last,) = handlers.analyse(job, None, None, "visitor")
+    assert "the limit is 0.01" in last.failure_text
 
 
 def test_the_page_does_not_wait_for_the_model(clips):
@@ -150,13 +156,13 @@ def test_the_page_does_not_wait_for_the_model(clips):
         there.wait(10)
         return Placed()
 
-    localizer = Models(load)
-    assert localizer.info is None and localizer.notice == ""
-    following = run(localizer, str(clips / "clip.mp4"), None, threading.Event())
+    models = Models(load)
+    assert models.info is None and models.notice == ""
+    following = run(models.ready, str(clips / "clip.mp4"), None, threading.Event())
     assert isinstance(next(following), Progress)
     there.set()
     assert isinstance(list(following)[-1], Report)
-    assert localizer.info == Placed.info
+    assert models.info == Placed.info
 
 
 def test_examples_open_while_the_model_is_loading(tmp_path):
@@ -174,10 +180,10 @@ def test_a_model_that_cannot_be_had_is_a_notice(clips, error, said):
     def load(checkpoint):
         raise error
 
-    localizer = Models(load)
-    last = states(localizer, clips / "clip.mp4")[-1]
+    models = Models(load)
+    last = states(models, clips / "clip.mp4")[-1]
     assert isinstance(last, Failure) and said in last.message
-    assert localizer.notice == last.message and localizer.info is None
+    assert models.notice == last.message and models.info is None
 
 
 def test_torch_is_not_loaded_before_the_page():
@@ -190,7 +196,7 @@ def test_what_was_uploaded_and_made_is_deleted(clips, tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     monkeypatch.setattr("app.ui.SWEEP_S", 0.2)
     monkeypatch.setattr("app.ui.CACHE_S", 1.5)
-    demo = build_demo(CannedLocalizer(), tmp_path / "none")
+    demo = build_demo(CannedModels(), tmp_path / "none")
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, run_history=False)
     try:
         client = Client(url, verbose=False)

@@ -194,3 +194,21 @@ def test_help_loads_no_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert "--checkpoint" in done.stdout
     assert done.stdout.rstrip().endswith("exit 0 False"), done.stderr
+
+
+def test_the_longest_clip_is_a_flag_or_a_variable(run, clip, localizer, monkeypatch, capsys):
+    seen = []
+
+    def load(options):
+        seen.append(options.max_minutes)
+        return localizer
+
+    run(clip(), load=load)
+    monkeypatch.setenv("DEEPLOC_MAX_MINUTES", "90")
+    run(clip(), load=load)
+    run(clip(), "--max-minutes", "0.5", load=load)
+    assert seen == [30, 90, 0.5]
+    monkeypatch.setenv("DEEPLOC_MAX_MINUTES", "half an hour")
+    with pytest.raises(SystemExit):
+        run(clip(), load=load)
+    assert "to a number of minutes" in capsys.readouterr().err

@@ -41,6 +41,7 @@ from deeploc.errors import (
 from deeploc.faces.detector import FaceDetector
 from deeploc.faces.tracker import track_faces
 from deeploc.media.clip import (
+    MAX_MINUTES,
     VIDEO_RATE_HZ,
     open_clip,
 )
@@ -67,7 +68,7 @@ APART_S, APART_SHARE = 0.1, 0.01  # what a clip may last longer or shorter than 
 
 def extract_clip(path: Path, detector: FaceDetector, size: int) -> ClipTensors:
     """Decode, track, crop: one clip as tensors. Raises `DeepLocError` where the localizer would."""
-    clip = open_clip(path)
+    clip = open_clip(path, MAX_MINUTES)
     track = track_faces(clip, detector, lambda done, total: None)[0]
     given = prepare(clip, track, size)
     crops = list(given.faces)
