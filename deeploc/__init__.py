@@ -1,9 +1,39 @@
-"""DeepLoc: when was this talking-face clip forged, in picture and in sound?"""
+"""DeepLoc: when was this talking-face clip forged, in picture and in sound?
+
+    import deeploc
+
+    localizer = deeploc.load_localizer()  # the embedded checkpoint; CUDA where there is one
+    report = localizer("clip.mp4")
+    print(report.video_score)
+    for found in report.timeline:
+        print(found.stream, found.segment.start, found.segment.end, found.score)
+
+    for scores in report.scores:  # one value for every 40 ms, NaN where nothing could be scored
+        print(scores.stream, scores.values[:25])
+    deeploc.save_report(report, "report.npz")
+
+`load_localizer` loads a checkpoint; the `Localizer` that it gives is called with a path and returns
+a `Report`. Its intervals are `Localization`s: a `Segment` in seconds, the stream that was forged,
+and a score. `read_report` and `save_report` keep a report in a file.
+
+Truth and a person's corrections are read with `read_annotation`. `compare` sets a report against
+the truth; `metrics` holds AP, AR and AUC of many clips. `open_clip` decodes a file onto the 25 Hz
+grid that everything here shares.
+
+What a user can do something about is a `DeepLocError`, whose message says what. An `Analyzer` is
+anything that is called as a `Localizer` is; raising `Cancelled` from its hook stops it.
+
+Importing this loads no torch: a name is imported when it is first used.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from deeploc import metrics
+    from deeploc.analyzer import Analyzer
+    from deeploc.annotations.registry import read_annotation
+    from deeploc.comparison import compare
     from deeploc.errors import (
         Cancelled,
         DeepLocError,
@@ -12,10 +42,16 @@ if TYPE_CHECKING:
         Localizer,
         load_localizer,
     )
+    from deeploc.media.clip import open_clip
     from deeploc.report import (
         Localization,
         Report,
     )
+    from deeploc.report_files import (
+        read_report,
+        save_report,
+    )
+    from deeploc.scores import FrameScores
     from deeploc.timeline import (
         Segment,
         Timeline,
@@ -23,22 +59,50 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 __all__ = [
+    "Analyzer",
     "Cancelled",
     "DeepLocError",
+    "FrameScores",
     "Localization",
     "Localizer",
     "Report",
     "Segment",
     "Timeline",
+    "__version__",
+    "compare",
     "load_localizer",
+    "metrics",
+    "open_clip",
+    "read_annotation",
+    "read_report",
+    "save_report",
 ]
-_MODULES = ("errors", "timeline", "report", "localizer")
+_MODULE_OF = {
+    "Analyzer": "analyzer",
+    "Cancelled": "errors",
+    "DeepLocError": "errors",
+    "FrameScores": "scores",
+    "Localization": "report",
+    "Localizer": "localizer",
+    "Report": "report",
+    "Segment": "timeline",
+    "Timeline": "timeline",
+    "compare": "comparison",
+    "load_localizer": "localizer",
+    "open_clip": "media.clip",
+    "read_annotation": "annotations.registry",
+    "read_report": "report_files",
+    "save_report": "report_files",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used, so that `--help` need not wait for torch."""
-    if name in __all__:
-        for module in (import_module(f"deeploc.{home}") for home in _MODULES):
-            if name in vars(module):
-                return vars(module)[name]
+    if name == "metrics":
+        return import_module("deeploc.metrics")
+    if name in _MODULE_OF:
+        return getattr(import_module(f"deeploc.{_MODULE_OF[name]}"), name)
     raise AttributeError(f"module 'deeploc' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
