@@ -57,7 +57,7 @@ space:
 	$(PYTHON) -m app.runtime.bundle build/space $(ARGS)
 
 examples: $(TESTED)
-	$(RUN) -m train.examples $(ARGS)
+	$(RUN) -m train examples $(ARGS)
 
 # The results of the examples, as a new checkpoint needs.
 results: $(READY)

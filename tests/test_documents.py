@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-import train.__main__
 from deeploc.checkpoints import EMBEDDED
+from train.__main__ import VERBS as TRAIN_VERBS
 from train.evaluate.card import PAGES, filled, read_tests, tables
 
 ROOT = Path(__file__).parents[1]
@@ -21,7 +21,7 @@ DOCUMENTS = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("tra
 HISTORY = {"CHANGELOG.md", "EXPERIMENTS.md"}  # they name what was, too
 COMMANDS = ("make", "deeploc", "python", ".venv/bin/python", "torchrun")
 PACKAGES = ("app", "deeploc", "train")
-VERBS = {"deeploc": ("scan", "benchmark"), "train": tuple(getattr(train.__main__, "VERBS", ()))}
+VERBS = {"deeploc": ("scan", "benchmark"), "train": tuple(TRAIN_VERBS)}
 
 
 def names(paths):
@@ -136,3 +136,19 @@ def test_files_that_are_named_exist(path):
     named += re.findall(r"\brequirements[\w-]*\.txt", text)
     for name in named:
         assert (ROOT / name).exists() or (ROOT / f"{name}.py").exists(), name
+
+
+@pytest.mark.parametrize("place", commands())
+def test_commands_are_known(place, capsys):
+    words = commands()[place]
+    if words[0] == "make":
+        targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert {word for word in words[1:] if "=" not in word and word != "&&"} <= set(targets)
+        return
+    started = program(words)
+    if not started:
+        return
+    usage(*started)
+    options = {word.split("=")[0] for word in words[words.index(started[-1]) :] if word[:2] == "--"}
+    listed = set(re.findall(r"--[\w-]+", capsys.readouterr().out))
+    assert options <= listed

@@ -19,6 +19,7 @@ VERBS = {
     "pretrain": ("train.pretrain", "the masked autoencoder, on authentic clips"),
     "discover": ("train.discover", "the forgery discovery network, from clip labels"),
     "evaluate": ("train.evaluate.evaluation", "a checkpoint beside its baselines"),
+    "card": ("train.evaluate.card", "the tables of README and model card, from metrics.json"),
     "ablate": ("train.evaluate.ablation", "what each part of the method is worth"),
     "leaks": ("train.evaluate.leaks", "whether nuisances tell what is forged in a corpus"),
     "benchmark": ("train.engine.benchmark", "what each stage costs on this machine"),

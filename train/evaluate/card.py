@@ -155,7 +155,3 @@ def main(arguments: list[str] | None = None) -> None:
     for page in PAGES:
         page.write_text(filled(page.read_text(encoding="utf-8"), written), encoding="utf-8")
         print(page)
-
-
-if __name__ == "__main__":
-    main()
