@@ -125,15 +125,25 @@ class DiscoverConfig(LossConfig):
 
 
 @dataclass(frozen=True)
-class VocoderConfig:
+class SourceConfig:
+    """What the authentic clips of a corpus are cut into, and who is in which split."""
+
+    seed: int = 0
+    """seed of splits and choices, and of what is made from the sources"""
+    clip_seconds: float = 7.0
+    """longest piece of a clip, in seconds"""
+    per_identity: int = 8
+    """pieces of one person at most"""
+
+
+@dataclass(frozen=True)
+class VocoderConfig(SourceConfig):
     """What decides the neural vocoder that `vocoder` fits."""
 
     steps: int = 1600
     """steps of the optimizer"""
     lr: float = 1e-3
     """first learning rate of the encoder; a tenth of it is the generator's"""
-    seed: int = 0
-    """seed of the pieces of speech"""
 
 
 def plain(config: Any) -> dict[str, Any]:
@@ -146,11 +156,18 @@ def flags(config: Config, base: Config) -> str:
     return " ".join(_flag(name, new) for name, _, new in _differences(plain(base), plain(config)))
 
 
-def keep_config(path: Path, config: Any, begun: Path, data: str = "") -> None:
+def keep_config(
+    path: Path,
+    config: Any,
+    begun: Path,
+    data: str = "",
+    data_name: str = "other clips or another autoencoder",
+) -> None:
     """Save `config` at `path`; where `begun`, the state of an earlier start, exists, compare it.
 
-    `data` is a digest of what the run learns from. Exits with a sentence that names every field
-    that differs, both values, and what to do; a run never goes on with other settings.
+    `data` is a digest of what the run is made from, and `data_name` says what may differ in it.
+    Exits with a sentence that names every field that differs, both values, and what to do; a run
+    never goes on with other settings.
     """
     asked: dict[str, Any] = {"config": plain(config), "data": data}
     if not begun.exists():
@@ -171,7 +188,7 @@ def keep_config(path: Path, config: Any, begun: Path, data: str = "") -> None:
             anew = f"give {' '.join(_flag(*field) for field in both)} to resume, {anew}"
         raise SystemExit(f"{begun} was begun with other settings: {said}. To go on, {anew}")
     if kept["data"] != data:
-        raise SystemExit(f"{begun} was begun on other clips or another autoencoder: {anew}")
+        raise SystemExit(f"{begun} was begun on {data_name}: {anew}")
 
 
 def _differences(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

@@ -1,4 +1,4 @@
-"""The repository's own example clips, drawn by code: `python -m train.examples`.
+"""The repository's own example clips, drawn by code: `python -m train examples`.
 
 A public-domain NASA portrait (it ships with scikit-image) is made to speak: the jaw follows the
 loudness of a synthetic voice, the head moves, the eyes blink, the camera adds noise and flicker.
@@ -18,22 +18,22 @@ from scipy.ndimage import gaussian_filter1d, map_coordinates, spline_filter
 from scipy.signal import fftconvolve, lfilter
 from skimage.data import astronaut
 
+from deeploc.audio import STEP_SAMPLES
 from deeploc.faces.detector import FaceDetector
 from deeploc.media.clip import (
     AUDIO_RATE_HZ,
     VIDEO_RATE_HZ,
 )
 from deeploc.media.writer import write_clip
-from train.forge.picture import families as forge_picture
 from train.forge.picture.face import (
-    Picture,
+    FaceVideo,
     follow_landmarks,
 )
-from train.forge.sound import (
-    families as forge_sound,
-)
-from train.forge.sound import (
-    text_to_speech as forge_tts,
+from train.forge.picture.families import forge_picture
+from train.forge.sound.families import forge_sound
+from train.forge.sound.text_to_speech import (
+    ESPEAK,
+    espeak,
 )
 
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
@@ -49,7 +49,6 @@ VOICE, OTHER_VOICE = "en-us+f2", "en-gb-scotland+m3"
 PICTURE_SPAN_S = (3.2, 4.4)
 SOUND_SPAN_S = (4.6, 5.6)
 
-STEP_SAMPLES = int(AUDIO_RATE_HZ / VIDEO_RATE_HZ)
 MOUTH = (223.5, 140.5, 20.5)  # middle and height of the corners, half width; portrait pixels
 PARTING = 9.3  # how far the lower edge of the teeth hangs below the corners
 CHIN = 174.0
@@ -89,14 +88,14 @@ def synthetic_voice(seconds: float, rng: np.random.Generator) -> np.ndarray:
     return voice
 
 
-def in_a_room(voice: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def simulate_room(voice: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The voice `(S,)` as a microphone in a small room hears it, with its noise; float32."""
     decay = np.exp(-np.arange(3200) / 600.0) * rng.standard_normal(3200)
     wet = fftconvolve(voice, decay)[: len(voice)]
-    heard = voice / (voice.std() + 1e-9) + 0.15 * wet / (wet.std() + 1e-9)
+    recorded = voice / (voice.std() + 1e-9) + 0.15 * wet / (wet.std() + 1e-9)
     floor = lfilter([1.0], [1, -0.9], rng.standard_normal(len(voice)))
-    heard = 0.07 * heard + 0.0006 * floor
-    return np.clip(heard, -0.95, 0.95).astype(np.float32)
+    recorded = 0.07 * recorded + 0.0006 * floor
+    return np.clip(recorded, -0.95, 0.95).astype(np.float32)
 
 
 def act(audio: np.ndarray, rng: np.random.Generator) -> Motion:
@@ -216,7 +215,7 @@ def _filmed(picture: np.ndarray, step: int, rng: np.random.Generator) -> np.ndar
     return np.clip(np.rint(picture * light + noise), 0, 255).astype(np.uint8)
 
 
-def talk(
+def render_speaker(
     audio: np.ndarray, seed: int, size: tuple[int, int] = SIZE, tint: float = 0.0
 ) -> np.ndarray:
     """`(T, H, W, 3) uint8` frames of a head that says `audio (S,)` at 16 kHz."""
@@ -226,14 +225,13 @@ def talk(
 
 def _voices(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """The clip's speech and somebody else's: by espeak-ng where it is installed, else babble."""
-    if not forge_tts.is_installed("tts"):
+    if not ESPEAK.requirement.is_installed():
         return synthetic_voice(8.0, rng), synthetic_voice(4.0, rng)
-    voice = forge_tts.speak(SENTENCES, VOICE, 150, 50)
+    voice = espeak(SENTENCES, VOICE, 150, 50)
     pad = int(0.3 * AUDIO_RATE_HZ)
     voice = np.pad(voice, pad)[: int(8.8 * AUDIO_RATE_HZ)]
-    return voice[: len(voice) // STEP_SAMPLES * STEP_SAMPLES], forge_tts.speak(
-        FOREIGN, OTHER_VOICE, 165, 35
-    )
+    voice = voice[: len(voice) // STEP_SAMPLES * STEP_SAMPLES]
+    return voice, espeak(FOREIGN, OTHER_VOICE, 165, 35)
 
 
 def make_examples(folder: Path, seed: int = 0) -> None:
@@ -241,19 +239,19 @@ def make_examples(folder: Path, seed: int = 0) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     voice, foreign = _voices(rng)
-    audio = in_a_room(voice, rng)
-    frames = talk(audio, seed)
+    audio = simulate_room(voice, rng)
+    frames = render_speaker(audio, seed)
     landmarks = follow_landmarks(frames, FaceDetector())
     steps = [round(second * VIDEO_RATE_HZ) for second in PICTURE_SPAN_S]
-    forged, _ = forge_picture.forge_picture(
-        Picture(frames, landmarks),
+    forged, _ = forge_picture(
+        FaceVideo(frames, landmarks),
         (steps[0], steps[1]),
         "face-resynthesis",
         np.random.default_rng(seed),
     )
     samples = [round(second * AUDIO_RATE_HZ) for second in SOUND_SPAN_S]
-    replaced, _ = forge_sound.forge_sound(
-        audio, (samples[0], samples[1]), "other-speaker", rng, in_a_room(foreign, rng)
+    replaced, _ = forge_sound(
+        audio, (samples[0], samples[1]), "other-speaker", rng, simulate_room(foreign, rng)
     )
     clips = {
         "authentic.mp4": (frames, audio),

@@ -56,7 +56,7 @@ def test_only_what_is_asked_for_is_decoded(kept, monkeypatch):
 def test_a_cache_of_before_is_refused_with_what_to_do(clip, tmp_path):
     path = tmp_path / "old.npz"
     np.savez(path, faces=clip.faces, mel=clip.mel.astype(np.float16), seen=HERE, heard=HERE)
-    with pytest.raises(ValueError, match=r"old.npz is of an earlier version: run train"):
+    with pytest.raises(ValueError, match=r"old.npz is of an earlier version: run python -m train"):
         ClipTensors.load(path)
 
 

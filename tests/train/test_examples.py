@@ -21,11 +21,11 @@ def audio() -> np.ndarray:
     rng = np.random.default_rng(1)
     voice = examples.synthetic_voice(1.2, rng)
     voice[: AUDIO_RATE_HZ // 2] = 0
-    return examples.in_a_room(voice, rng)
+    return examples.simulate_room(voice, rng)
 
 
 def test_a_face_is_found_in_every_frame(audio):
-    frames = examples.talk(audio, seed=0, size=SIZE)
+    frames = examples.render_speaker(audio, seed=0, size=SIZE)
     assert frames.shape == (30, *SIZE, 3) and frames.dtype == np.uint8
     assert [len(found.boxes) for found in FaceDetector()(list(frames))] == [1] * 30
 
@@ -37,12 +37,12 @@ def test_the_jaw_follows_the_voice(audio):
 
 def test_the_same_seed_draws_the_same_frames(audio):
     short = audio[: 3 * examples.STEP_SAMPLES]
-    first, again, other = (examples.talk(short, seed, SIZE) for seed in (4, 4, 5))
+    first, again, other = (examples.render_speaker(short, seed, SIZE) for seed in (4, 4, 5))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
 
 
 def test_the_frames_are_no_frozen_still(audio):
-    frames = examples.talk(audio[: 8 * examples.STEP_SAMPLES], 0, SIZE).astype(float)
+    frames = examples.render_speaker(audio[: 8 * examples.STEP_SAMPLES], 0, SIZE).astype(float)
     assert np.abs(np.diff(frames, axis=0)).mean((1, 2, 3)).min() > 0.5
 
 

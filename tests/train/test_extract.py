@@ -25,6 +25,7 @@ from train.data.cache import (
     cached_path,
     load_cache,
 )
+from train.data.splits import with_splits
 
 SECONDS = 1.2
 STEPS = 30
@@ -51,8 +52,8 @@ def dataset(tmp_path_factory):
     """AV-Deepfake1M in small: three clips with a face, one without, one not downloaded."""
     root = tmp_path_factory.mktemp("avdeepfake1m")
     rng = np.random.default_rng(0)
-    sound = examples.in_a_room(examples.synthetic_voice(SECONDS, rng), rng)[: STEPS * 640]
-    faces = examples.talk(sound, seed=0, size=(144, 192))[:STEPS]
+    sound = examples.simulate_room(examples.synthetic_voice(SECONDS, rng), rng)[: STEPS * 640]
+    faces = examples.render_speaker(sound, seed=0, size=(144, 192))[:STEPS]
     rows = {
         "train": [
             row("train", "real", "real", []),
@@ -143,7 +144,7 @@ def test_user_errors_are_sentences(tmp_path):
 
 def test_splits_that_are_named_are_kept():
     clips = [ClipTruth("a", split="train"), ClipTruth("b", split="test")]
-    assert extract.with_splits(clips) == clips
+    assert with_splits(clips) == clips
 
 
 def test_unnamed_splits_keep_people_and_originals_together():
@@ -152,7 +153,7 @@ def test_unnamed_splits_keep_people_and_originals_together():
         for number in range(40)
     ]
     clips += [ClipTruth(f"of {clip.file}", original=clip.file) for clip in clips]
-    splits = {clip.file: clip.split for clip in extract.with_splits(clips)}
+    splits = {clip.file: clip.split for clip in with_splits(clips)}
     assert set(splits.values()) == {"train", "dev", "test"}
     for clip in clips[:40]:
         assert splits[f"of {clip.file}"] == splits[clip.file]
@@ -161,7 +162,7 @@ def test_unnamed_splits_keep_people_and_originals_together():
         if clip.identity:
             homes[clip.identity].add(splits[clip.file])
     assert all(len(home) == 1 for home in homes.values())
-    backwards = extract.with_splits(clips[::-1])
+    backwards = with_splits(clips[::-1])
     assert {clip.file: clip.split for clip in backwards} == splits
 
 
@@ -173,17 +174,17 @@ def test_people_are_tied_over_any_number_of_steps():
         ClipTruth("d.mp4", original="c.mp4"),
     ]
     others = [ClipTruth(f"{number}.mp4") for number in range(20)]
-    splits = {clip.file: clip.split for clip in extract.with_splits(chain + others)}
+    splits = {clip.file: clip.split for clip in with_splits(chain + others)}
     assert len({splits[clip.file] for clip in chain}) == 1
 
 
 def test_splits_that_cannot_be_made_are_said():
     half = [ClipTruth("a.mp4"), ClipTruth("b.mp4", split="test")]
     with pytest.raises(BadAnnotations, match=r"1 of 2 clips name no split, for example a\.mp4"):
-        extract.with_splits(half)
+        with_splits(half)
     alone = [ClipTruth(f"{number}.mp4", identity="one") for number in range(9)]
     with pytest.raises(BadAnnotations, match=r"too few people .* \(1\)"):
-        extract.with_splits(alone)
+        with_splits(alone)
 
 
 class InProcess:

@@ -4,33 +4,30 @@ import numpy as np
 import pytest
 
 from train import examples
+from train.forge.registry import SOUND_FAMILIES
 from train.forge.sound import (
-    families as forge_sound,
+    families,
+    vocoders,
 )
-from train.forge.sound import (
-    text_to_speech as forge_tts,
-)
-from train.forge.sound import (
-    vocoders as forge_speech,
-)
+from train.forge.sound.families import forge_sound
 
 SECONDS = 3
 SPAN = (14_400, 32_000)
-FAMILIES = (*forge_sound.FAMILIES, *forge_sound.UNSEEN_FAMILIES)
-VOCODERS = (*forge_speech.VOCODERS, "griffinlim", *forge_speech.WORLDS)
+FAMILIES = [name for name, family in SOUND_FAMILIES.items() if not family.null]
+VOCODERS = (*vocoders.VOCODERS, "griffinlim", *vocoders.WORLDS)
 
 
 @pytest.fixture(scope="module")
 def sounds() -> list[np.ndarray]:
     rngs = [np.random.default_rng(seed) for seed in range(2)]
-    return [examples.in_a_room(examples.synthetic_voice(SECONDS, rng), rng) for rng in rngs]
+    return [examples.simulate_room(examples.synthetic_voice(SECONDS, rng), rng) for rng in rngs]
 
 
 def forged(family, sounds, seed=0):
-    if family in forge_tts.ENGINES and not forge_tts.is_installed(family):
-        pytest.skip(f"{forge_tts.ENGINES[family]} is not installed")
+    if not SOUND_FAMILIES[family].available:
+        pytest.skip(f"{SOUND_FAMILIES[family].requires.name} is not installed")
     rng = np.random.default_rng(seed)
-    return forge_sound.forge_sound(sounds[0], SPAN, family, rng, sounds[1])[0]
+    return forge_sound(sounds[0], SPAN, family, rng, sounds[1])[0]
 
 
 def kept(audio, made):
@@ -56,9 +53,9 @@ def test_a_family_keeps_length_loudness_and_seams_by_its_seed(family, sounds):
 
 @pytest.mark.parametrize("vocoder", VOCODERS)
 def test_so_does_every_vocoder(vocoder, sounds, monkeypatch):
-    if vocoder in forge_speech.WORLDS and forge_speech.pyworld is None:
+    if vocoder in vocoders.WORLDS and vocoders.pyworld is None:
         pytest.skip("pyworld is not installed")
-    monkeypatch.setattr(forge_sound, "draw_vocoder", lambda *_: vocoder)
+    monkeypatch.setattr(families, "draw_vocoder", lambda *_: vocoder)
     one, same = (forged("copy-synthesis", sounds) for _ in range(2))
     kept(sounds[0], one)
     assert np.array_equal(one, same)
@@ -75,9 +72,9 @@ def test_a_click_at_a_seam_is_found(sounds):
 def test_another_speed_says_the_same_words_sooner_or_later(sounds):
     """Levels of the stretched sound, laid on those of the source at the rate that it tells."""
     rng = np.random.default_rng(3)
-    made, how = forge_sound.forge_sound(sounds[0], SPAN, "speed", rng)
-    own = forge_speech.frame_levels(sounds[0][SPAN[0] :])
-    found = forge_speech.frame_levels(made[slice(*SPAN)])
+    made, how = forge_sound(sounds[0], SPAN, "speed", rng)
+    own = vocoders.frame_levels(sounds[0][SPAN[0] :])
+    found = vocoders.frame_levels(made[slice(*SPAN)])
     places = np.arange(len(found)) * how["rate"]
     expected = np.interp(places, np.arange(len(own)), own)[5:90]
     here = own[: len(found)][5:90]

@@ -11,11 +11,19 @@ from scipy.io import wavfile
 from deeploc.annotations import read_truths
 from deeploc.media.clip import open_clip
 from deeploc.media.writer import write_clip
+from train.data.splits import split_identities
 from train.forge import (
     corpus as forge,
 )
 from train.forge import (
-    splice as forge_splice,
+    splice,
+)
+from train.forge.config import ForgeConfig
+from train.forge.manifest import (
+    CONTROL,
+    generated_identities,
+    read_manifest,
+    spliced_sources,
 )
 from train.forge.plan import Plan
 
@@ -143,14 +151,14 @@ def test_edited_speech_keeps_its_seconds_and_gets_somebodys_face(corpus, clips):
 
 
 def test_nobody_with_generated_clips_is_trained_on(manifest):
-    held_out = forge.has_generators(forge.read_manifest(manifest))
+    held_out = generated_identities(read_manifest(manifest))
     assert held_out == {"ann", "bea", "cyd"}
     people = [*held_out, *(f"other-{number}" for number in range(12))]
     for seed in range(5):
-        splits = forge.split_identities(people, seed, held_out)
+        splits = split_identities(people, seed, held_out)
         assert list(splits.values()).count("train") == 9
         assert "train" not in {splits[person] for person in held_out}
-        alone = forge.split_identities(held_out, seed, held_out)
+        alone = split_identities(held_out, seed, held_out)
         assert alone == {person: splits[person] for person in held_out}
 
 
@@ -167,16 +175,16 @@ def pitch(sound: np.ndarray) -> float:
 def test_the_control_is_the_clip_itself_coded_once_more(manifest, tmp_path, monkeypatch):
     written = {}
     monkeypatch.setattr(
-        forge_splice, "_write", lambda path, frames, *_: written.update({path.name: frames})
+        splice, "_write", lambda path, frames, *_: written.update({path.name: frames})
     )
-    table = forge.read_manifest(manifest)
+    table = read_manifest(manifest)
     splits = dict.fromkeys(table.identity, "test")
-    chunks = forge_splice.list_splices(table, manifest.parent, splits, control=True)
-    plan = Plan(tuple(chunks), str(tmp_path), 0, ())
-    assert [chunk.identity for chunk in chunks] == ["ann", "bea"]
-    for chunk in chunks:
-        own, made = forge_splice.splice_chunk(plan, chunk)
-        assert (own["n_fakes"], made["family_visual"]) == (0, forge_splice.CONTROL)
+    sources = spliced_sources(table, manifest.parent, splits, control=True)
+    plan = Plan(tuple(sources), str(tmp_path), ForgeConfig(splice=True))
+    assert [source.identity for source in sources] == ["ann", "bea"]
+    for source in sources:
+        own, made = splice.splice_source(plan, source)
+        assert (own["n_fakes"], made["family_visual"]) == (0, CONTROL)
         one, other = (written[Path(row["file"]).name].astype(int) for row in (own, made))
         apart = np.abs(one - other).mean((1, 2, 3))
         inside = np.zeros(STEPS, bool)

@@ -34,7 +34,7 @@ def drawn_spans(rng: np.random.Generator) -> list[tuple[int, int]]:
 
 def invented(
     people: int = 60, louder: str | None = None, where: str = "anywhere", quiet_db: float = 0.0
-) -> list[leaks.Sample]:
+) -> list[leaks.CorpusClip]:
     """Nuisances out of thin air: each person's authentic clip and one forged in its sound.
 
     `louder`: the family whose clips are, or "all". `quiet_db`: how much forged steps are. `where`:
@@ -66,7 +66,7 @@ def invented(
             edge = np.minimum(place, 1 - place)
             steps = {"audio loudness": series, "audio distance from edge": edge}
             samples.append(
-                leaks.Sample(
+                leaks.CorpusClip(
                     ClipTruth(
                         f"{person}-{int(forged)}",
                         {"visual": Timeline(), "audio": truth, "fused": truth},
@@ -211,5 +211,6 @@ def test_the_auc_counts_pairs_of_one_fold_only():
     labels = np.array([True, False, True, False])
     people = np.array(["a", "a", "b", "b"])
     folds = np.array([0, 0, 1, 1])
-    assert leaks.auc_of(*leaks.wins(scores, labels, people, folds)) == 0.75
-    assert leaks.auc_of(*leaks.wins(scores, labels, people, 0 * folds)) == 0.875
+    for parts, auc in ((folds, 0.75), (0 * folds, 0.875)):
+        won, pairs = leaks.wins(scores, labels, people, parts)
+        assert leaks.auc_of(scores, labels, parts) == won.sum() / pairs.sum() == auc

@@ -19,23 +19,25 @@ from deeploc.models.vocoder import (
 from train import examples
 from train.data import extract
 from train.data.cache import load_cache
-from train.forge import corpus as forge
-from train.forge.chunk import (
-    heard,
+from train.data.sound_files import (
+    read_sound,
     write_speech,
 )
+from train.forge import corpus as forge
 from train.forge.sound import (
     fit_vocoder,
+    vocoders,
 )
-from train.forge.sound import (
-    text_to_speech as forge_tts,
-)
-from train.forge.sound import (
-    vocoders as forge_speech,
+from train.forge.sound.text_to_speech import (
+    ESPEAK,
+    FLITE,
+    KOKORO,
+    PIPER,
+    speak_sentence,
 )
 
 SECONDS = 4
-RATE_HZ = forge_speech.RATE_HZ
+RATE_HZ = vocoders.RATE_HZ
 
 
 @pytest.fixture(scope="module")
@@ -63,25 +65,25 @@ def corpus(tmp_path_factory, speech, neural):
     return out
 
 
-@pytest.mark.skipif(forge_speech.pyworld is None, reason="pyworld is not installed")
-@pytest.mark.parametrize("how", forge_speech.WORLDS)
+@pytest.mark.skipif(vocoders.pyworld is None, reason="pyworld is not installed")
+@pytest.mark.parametrize("how", vocoders.WORLDS)
 def test_world_keeps_length_and_words(how, speech):
-    rebuilt = forge_speech.vocode(speech, how, np.random.default_rng(0))
-    levels = [forge_speech.frame_levels(sound) for sound in (speech, rebuilt)]
+    rebuilt = vocoders.vocode(speech, how, np.random.default_rng(0))
+    levels = [vocoders.frame_levels(sound) for sound in (speech, rebuilt)]
     assert rebuilt.shape == speech.shape
     assert np.corrcoef(*levels)[0, 1] > 0.7
 
 
 def test_the_neural_vocoder_keeps_any_length(neural):
     for length in (1, HOP, 5000):
-        made = forge_speech.vocode(np.ones(length), neural, np.random.default_rng(0))
+        made = vocoders.vocode(np.ones(length), neural, np.random.default_rng(0))
         assert made.shape == (length,) and np.isfinite(made).all()
 
 
-@pytest.mark.parametrize("frames_hz", forge_speech.FRAME_RATES_HZ)
+@pytest.mark.parametrize("frames_hz", vocoders.FRAME_RATES_HZ)
 def test_the_neural_vocoder_leaves_its_lines_at_the_asked_frame_rate(neural, frames_hz):
     audio = np.random.default_rng(0).normal(0, 0.1, 64_000)
-    made = forge_speech.vocode(audio, neural, np.random.default_rng(1), frames_hz)
+    made = vocoders.vocode(audio, neural, np.random.default_rng(1), frames_hz)
     assert made.shape == audio.shape
     before, after = (vocoder_lines(x.astype(np.float32), 100).mean(0) for x in (audio, made))
     if frames_hz in FRAME_RATES_HZ:
@@ -91,22 +93,22 @@ def test_the_neural_vocoder_leaves_its_lines_at_the_asked_frame_rate(neural, fra
 
 def test_a_vocoder_that_is_not_there_is_never_drawn(neural):
     rng = np.random.default_rng(0)
-    drawn = {forge_speech.draw_vocoder(rng, None) for _ in range(200)}
+    drawn = {vocoders.draw_vocoder(rng, None) for _ in range(200)}
     assert neural not in drawn
-    assert neural in {forge_speech.draw_vocoder(rng, neural) for _ in range(50)}
+    assert neural in {vocoders.draw_vocoder(rng, neural) for _ in range(50)}
 
 
 def test_speech_changes_its_pace(speech):
     for rate in (0.85, 1.15):
-        assert len(forge_speech.stretched(speech, rate)) == round(len(speech) / rate)
+        assert len(vocoders.time_stretch(speech, rate)) == round(len(speech) / rate)
 
 
-@pytest.mark.parametrize("family", forge_tts.ENGINES)
-def test_a_voice_says_the_same_by_the_same_seed(family):
-    if not forge_tts.is_installed(family):
-        pytest.skip(f"{forge_tts.ENGINES[family]} is not installed")
+@pytest.mark.parametrize("engine", [ESPEAK, PIPER, KOKORO, FLITE])
+def test_a_voice_says_the_same_by_the_same_seed(engine):
+    if not engine.requirement.is_installed():
+        pytest.skip(f"{engine.requirement.name} is not installed")
     spoken = [
-        forge_tts.spoken(8000, family, np.random.default_rng(seed), False)[0] for seed in (1, 1, 2)
+        speak_sentence(8000, engine, np.random.default_rng(seed), False)[0] for seed in (1, 1, 2)
     ]
     assert spoken[0].shape == (8000,) and spoken[0].std() > 1e-3
     np.testing.assert_array_equal(spoken[0], spoken[1])
@@ -116,7 +118,7 @@ def test_a_voice_says_the_same_by_the_same_seed(family):
 def test_written_speech_is_where_it_was(tmp_path):
     noise = 0.1 * np.random.default_rng(0).standard_normal(RATE_HZ).astype(np.float32)
     write_speech(tmp_path / "noise.m4a", noise)
-    back = heard(tmp_path / "noise.m4a")
+    back = read_sound(tmp_path / "noise.m4a")
     shifts = range(-1200, 1201, 8)
     middle = noise[4000:9000]
     alike = [float(middle @ back[4000 + shift : 9000 + shift]) for shift in shifts]
@@ -131,7 +133,7 @@ def test_speech_is_forged_in_sound_alone_and_for_training(corpus):
     kinds = [record["family_audio"] for record in records]
     assert kinds.count(None) == 2 and kinds.count("null") == kinds.count("recoded") == 1
     assert len(kinds) == 2 + 6 + 2
-    authentic, forged = (heard(corpus / records[index]["file"]) for index in (0, 1))
+    authentic, forged = (read_sound(corpus / records[index]["file"]) for index in (0, 1))
     inside = np.zeros(len(authentic), bool)
     for start, end in records[1]["audio_periods"]:
         inside[round((start - 0.05) * RATE_HZ) : round((end + 0.05) * RATE_HZ)] = True
@@ -156,8 +158,8 @@ def test_a_vocoder_is_fitted_and_resumes(corpus, tmp_path):
     words = ["--speech", str(corpus.parent / "in"), "--every", "1"]
     whole = [*words, "--out", str(tmp_path / "whole.safetensors"), "--steps", "2"]
     fit_vocoder.main(whole)
-    made = forge_speech.vocode(
+    made = vocoders.vocode(
         np.ones(4000), str(tmp_path / "whole.safetensors"), np.random.default_rng(0)
     )
     assert np.isfinite(made).all()
-    assert not (tmp_path / "whole.state.pt").exists()
+    assert not (tmp_path / "whole_state.pt").exists()

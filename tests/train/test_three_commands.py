@@ -20,8 +20,8 @@ def clips(tmp_path_factory):
     """A drawn talker as three people: as drawn, mirrored, in other colours."""
     folder = tmp_path_factory.mktemp("authentic")
     rng = np.random.default_rng(0)
-    sound = examples.in_a_room(examples.synthetic_voice(2.8, rng), rng)
-    frames = examples.talk(sound, seed=0, size=(144, 192))
+    sound = examples.simulate_room(examples.synthetic_voice(2.8, rng), rng)
+    frames = examples.render_speaker(sound, seed=0, size=(144, 192))
     looks = (frames, frames[:, :, ::-1], frames[..., [1, 0, 2]])
     for name, look in zip(PEOPLE, looks, strict=True):
         write_clip(folder / f"{name}.mp4", look, sound, rate_hz=25)

@@ -1,16 +1,14 @@
 """Clips as training sees them: the tensors of a dataset, cut once and read window by window.
 
-`python -m train.data.extract` turns a dataset of any known format into a cache folder: one `.npz` a
-clip, made by the same media, faces and sound code as the localizer, and `metadata.json`, the truth
-of all clips in our layout of LAV-DF, each with a split. Nothing here knows another format, nor
-networks and losses.
+`python -m train extract` turns a dataset of any known format into a cache folder: for every clip an
+`.npz` with its sound and, if it has a picture, a `.faces.npy` with its encoded faces, made by the
+same media, faces and sound code as the localizer; and `metadata.json`, the truth of all clips in
+our layout of LAV-DF, each with a split. Nothing here knows another format, nor networks and losses.
 """
 
 from __future__ import annotations
 
 import hashlib
-import struct
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +38,7 @@ class ClipTensors:
 
     `faces (T, H, W, 3) uint8` (zeros where unseen; of speech without a picture, no pixels), `mel
     (4T, 90)` and `lines (T, 6) float32` as `log_mel` and `vocoder_lines` give them; `seen`, `heard`
-    are `(T,) bool`. On disk faces are coded losslessly.
+    are `(T,) bool`. On disk faces are encoded losslessly.
     """
 
     faces: np.ndarray | EncodedFaces
@@ -50,7 +48,15 @@ class ClipTensors:
     heard: np.ndarray
 
     def save(self, path: Path) -> None:
+        """Writes `path`, and its faces beside it before, so that a clip is there whole or not."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        faces = np.asarray(self.faces)
+        face_ends = np.zeros(0, np.int64)
+        if faces.size:
+            data, face_ends = encode_faces(faces)
+            partial = path.with_name(path.name + ".part.npy")
+            np.save(partial, data, allow_pickle=False)
+            partial.rename(_faces_path(path))
         partial = path.with_name(path.name + ".part.npz")
         np.savez(
             partial,
@@ -58,21 +64,27 @@ class ClipTensors:
             lines=self.lines.astype(np.float16),
             seen=self.seen,
             heard=self.heard,
+            face_ends=face_ends,
             allow_pickle=False,
-            **encode_faces(np.asarray(self.faces)),
         )
         partial.rename(path)
 
     @classmethod
     def load(cls, path: Path) -> ClipTensors:
-        """The faces stay on disk: of them, only what is looked at is read."""
+        """Reads all but the faces, which are mapped: what is indexed of them is read then.
+
+        Raises `ValueError` for a file of an earlier version.
+        """
         with np.load(path) as stored:
-            if "lines" not in stored:
-                raise ValueError(f"{path} is of an earlier version: run train.data.extract anew.")
-            if "faces_webp" in stored:
-                faces = EncodedFaces(_on_disk(path, "faces_webp"), stored["faces_ends"])
-            else:  # speech without a picture
-                faces = stored["faces"]
+            if "face_ends" not in stored:
+                raise ValueError(
+                    f"{path} is of an earlier version: run python -m train extract anew, into "
+                    "an empty folder."
+                )
+            ends = stored["face_ends"]
+            faces: np.ndarray | EncodedFaces = np.zeros((len(stored["seen"]), 0, 0, 3), np.uint8)
+            if len(ends):
+                faces = EncodedFaces(np.load(_faces_path(path), mmap_mode="r"), ends)
             mel, lines = (stored[name].astype(np.float32) for name in ("mel", "lines"))
             return cls(faces, mel, lines, stored["seen"], stored["heard"])
 
@@ -118,18 +130,8 @@ class CachedClip:
         return ClipTensors.load(self.path)
 
 
-def _on_disk(path: Path, name: str) -> np.ndarray:
-    """One array of an uncompressed `.npz`, mapped instead of read."""
-    with zipfile.ZipFile(path) as archive:
-        entry = archive.getinfo(f"{name}.npy")
-        with archive.open(entry) as member:
-            np.lib.format.read_magic(member)
-            shape, _, dtype = np.lib.format.read_array_header_1_0(member)
-            header = member.tell()
-    with path.open("rb") as file:  # the entry's own header, which may differ from the directory's
-        file.seek(entry.header_offset + 26)
-        names = sum(struct.unpack("<HH", file.read(4)))
-    return np.memmap(path, dtype, "r", entry.header_offset + 30 + names + header, shape)
+def _faces_path(path: Path) -> Path:
+    return path.with_suffix(".faces.npy")
 
 
 def cached_path(folder: Path, file: str) -> Path:
@@ -147,7 +149,7 @@ def load_cache(cache: Path, split: str) -> list[CachedClip]:
     present = [sample for sample in samples if sample.path.exists()]
     if not present:
         raise FileNotFoundError(
-            f"no extracted {split} clips in {cache}; run train.data.extract first"
+            f"no extracted {split} clips in {cache}; run python -m train extract first"
         )
     return sorted(present, key=lambda sample: sample.annotation.file)
 

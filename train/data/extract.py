@@ -1,4 +1,4 @@
-"""`python -m train.data.extract --data PATH CACHE`: a dataset as the tensors that training reads.
+"""`python -m train extract --data PATH CACHE`: a dataset as the tensors that training reads.
 
 PATH is a metadata file or the folder of a dataset in any format that `deeploc.annotations` reads:
 LAV-DF, AV-Deepfake1M and ++, ForgeryNet, ActivityNet-style JSON, TVIL and Psynd as re-packed by
@@ -16,7 +16,6 @@ import argparse
 import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -34,6 +33,7 @@ from deeploc.annotations import (
     read_truths,
     write_lavdf,
 )
+from deeploc.audio import STEP_SAMPLES
 from deeploc.errors import (
     BadAnnotations,
     DeepLocError,
@@ -56,13 +56,9 @@ from train.data.cache import (
     ClipTensors,
     cached_path,
 )
-from train.forge.chunk import (
-    STEP_SAMPLES,
-    heard,
-)
-from train.forge.corpus import split_identities
+from train.data.sound_files import read_sound
+from train.data.splits import with_splits
 
-SPLIT_SEED = 0
 APART_S, APART_SHARE = 0.1, 0.01  # what a clip may last longer or shorter than its annotation says
 
 
@@ -80,60 +76,13 @@ def extract_clip(path: Path, detector: FaceDetector, size: int) -> ClipTensors:
 
 def extract_speech(path: Path) -> ClipTensors:
     """A sound file as tensors of a clip that is heard throughout and never seen."""
-    audio = heard(path)
+    audio = read_sound(path)
     n_frames = len(audio) // STEP_SAMPLES
     if not n_frames:
         raise DeepLocError("it holds no sound")
     nothing = np.zeros((n_frames, 0, 0, 3), np.uint8)
     everywhere = np.ones(n_frames, bool)
     return ClipTensors(nothing, *prepare_sound(audio, n_frames), ~everywhere, everywhere)
-
-
-def with_splits(annotations: list[ClipTruth]) -> list[ClipTruth]:
-    """The annotations, each in a split.
-
-    Where the dataset names none, its people are split 60, 20, 20 % into train, dev and test, always
-    in the same way, by identity: nobody is in two splits, and a forgery is where its original is.
-    A clip without an identity, original or forgeries counts as a person of its own.
-    Raises `BadAnnotations` where only some clips have a split, or there are fewer than 3 people.
-    """
-    unnamed = [clip for clip in annotations if clip.split is None]
-    if not unnamed:
-        return annotations
-    if len(unnamed) < len(annotations):
-        raise BadAnnotations(
-            f"{len(unnamed)} of {len(annotations)} clips name no split, for example "
-            f"{unnamed[0].file}: name one for every clip, or for none to have them split by person."
-        )
-    people = _people(annotations)
-    splits = split_identities(list(people.values()), SPLIT_SEED)
-    if len(splits) < 3:
-        raise BadAnnotations(
-            "The dataset names no splits, and has too few people to make train, dev and test of "
-            f"({len(splits)}): name the splits."
-        )
-    return [replace(clip, split=splits[people[clip.file]]) for clip in annotations]
-
-
-def _people(annotations: list[ClipTruth]) -> dict[str, str]:
-    """By file, one name for all clips that identities and originals tie to each other."""
-    ties: dict[str, str] = {}
-
-    def end(name: str) -> str:
-        while ties.setdefault(name, name) != name:
-            name = ties[name]
-        return name
-
-    for clip in annotations:
-        own = end(f"clip {clip.file}")
-        if clip.identity:
-            ties[end(f"identity {clip.identity}")] = own
-        if clip.original:
-            ties[end(f"clip {clip.original}")] = own
-    names: dict[str, str] = {}
-    for file in sorted(clip.file for clip in annotations):
-        names.setdefault(end(f"clip {file}"), file)
-    return {clip.file: names[end(f"clip {clip.file}")] for clip in annotations}
 
 
 def _work(clip: ClipTruth, root: Path, cache: Path, size: int) -> str | None:
@@ -196,7 +145,7 @@ def _prepare(args: argparse.Namespace) -> tuple[Path, list[ClipTruth]]:
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m train.data.extract", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m train extract", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="metadata file or dataset folder")
     parser.add_argument("cache", type=Path, help="folder for the tensors")
     parser.add_argument(

@@ -55,16 +55,10 @@ class EncodedFaces:
         return np.asarray(Image.open(io.BytesIO(self.data[start : int(self.ends[t])].tobytes())))
 
 
-def encode_faces(faces: np.ndarray) -> dict[str, np.ndarray]:
-    """The arrays that keep `faces (T, H, W, 3) uint8` in a file.
-
-    Faces without pixels, as of speech without a picture, are kept as they are.
-    """
-    if not faces.size:
-        return {"faces": faces}
+def encode_faces(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`faces (T, H, W, 3) uint8` as the `data` and `ends` of `EncodedFaces`."""
     files = [_encode(face) for face in faces]
-    ends = np.cumsum([len(file) for file in files])
-    return {"faces_webp": np.frombuffer(b"".join(files), np.uint8), "faces_ends": ends}
+    return np.frombuffer(b"".join(files), np.uint8), np.cumsum([len(file) for file in files])
 
 
 def _encode(face: np.ndarray) -> bytes:

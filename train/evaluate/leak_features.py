@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from deeploc.audio import STEP_SAMPLES
 from deeploc.media.clip import (
     AUDIO_RATE_HZ,
     VIDEO_RATE_HZ,
@@ -20,10 +21,7 @@ from deeploc.media.decode import (
     opened,
     source_frames,
 )
-from train.forge.chunk import (
-    STEP_SAMPLES,
-    heard,
-)
+from train.data.sound_files import read_sound
 
 BLOCK_SAMPLES = 160  # 10 ms
 SILENT_DB = -50.0
@@ -76,7 +74,7 @@ def measure_file(path: Path) -> Nuisances:
         clip["visual height"] = opened_clip.info.height
         clip["visual frame rate"] = opened_clip.info.fps
     else:
-        audio = heard(path)
+        audio = read_sound(path)
         n_steps = len(audio) // STEP_SAMPLES
     if audio is not None and "audio" in packets:
         of_clip, by_step = _of_sound(audio, packets["audio"], n_steps)

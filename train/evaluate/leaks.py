@@ -1,4 +1,4 @@
-"""`python -m train.evaluate.leaks CORPUS`: can nuisances tell what is forged?
+"""`python -m train leaks CORPUS`: can nuisances tell what is forged?
 
 A logistic regression on nuisances (`leak_features`: sizes, levels, silence, edges) is trained on
 some people and tested on others, and must stay at chance. Exits with 1 where it doesn't. Nothing
@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.ndimage import uniform_filter1d
-from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
 from deeploc.annotations import (
@@ -41,11 +42,11 @@ from train.data.cache import (
     METADATA,
     cached_path,
 )
+from train.data.splits import SPLITS
 from train.evaluate.leak_features import (
     Nuisances,
     measure_file,
 )
-from train.forge.corpus import SPLITS
 
 FOLDS = 5
 DRAWS = 2000
@@ -58,20 +59,20 @@ CODEC = re.compile("packet|key frame|P-frame")
 
 
 @dataclass(frozen=True)
-class Sample:
-    """A clip of the corpus and its nuisances."""
+class CorpusClip:
+    """A clip of the corpus: its truth and its nuisances."""
 
     truth: ClipTruth
     nuisances: Nuisances
 
     @property
-    def chunk(self) -> str:
-        """What all variants of one authentic clip share."""
+    def source(self) -> str:
+        """The authentic clip that all its variants share."""
         return self.truth.original or self.truth.file
 
     @property
     def person(self) -> str:
-        return self.truth.identity or self.chunk
+        return self.truth.identity or self.source
 
 
 @dataclass(frozen=True)
@@ -105,14 +106,14 @@ class Rows:
         )
 
 
-def clip_rows(samples: list[Sample], stream: Stream, family: str | None = None) -> Rows:
-    """Clips that are forged in a stream (by one family) beside untouched ones of the same chunks.
+def clip_rows(samples: list[CorpusClip], stream: Stream, family: str | None = None) -> Rows:
+    """Clips that are forged in a stream (by one family) beside authentic ones of the same sources.
 
     For `fused`: forged anywhere, and the nuisances of both streams.
     """
     forged = [sample for sample in samples if _is_forged(sample, stream, family)]
-    chunks = {sample.chunk for sample in forged}
-    plain = [sample for sample in samples if sample.chunk in chunks and _is_plain(sample, stream)]
+    sources = {sample.source for sample in forged}
+    plain = [sample for sample in samples if sample.source in sources and _is_plain(sample, stream)]
     originals = {sample.truth.file: sample for sample in samples}
     names = _names((sample.nuisances.clip for sample in [*forged, *plain]), stream)
     return Rows(
@@ -124,7 +125,7 @@ def clip_rows(samples: list[Sample], stream: Stream, family: str | None = None) 
     )
 
 
-def step_rows(samples: list[Sample], stream: Stream, family: str | None = None) -> Rows:
+def step_rows(samples: list[CorpusClip], stream: Stream, family: str | None = None) -> Rows:
     """Every step of the clips that are forged in a stream (by one family), each value beside its
     mean over half a second."""
     forged = [
@@ -154,7 +155,7 @@ def step_rows(samples: list[Sample], stream: Stream, family: str | None = None) 
     )
 
 
-def _is_forged(sample: Sample, stream: Stream, family: str | None) -> bool:
+def _is_forged(sample: CorpusClip, stream: Stream, family: str | None) -> bool:
     truth = sample.truth
     if family is not None:
         return truth.families.get(stream) == family
@@ -162,14 +163,14 @@ def _is_forged(sample: Sample, stream: Stream, family: str | None) -> bool:
     return flags[stream]
 
 
-def _is_plain(sample: Sample, stream: Stream) -> bool:
-    """Untouched in a stream: not by a null forgery either."""
+def _is_plain(sample: CorpusClip, stream: Stream) -> bool:
+    """Whether nothing was done to the stream, by a null forgery either."""
     families = sample.truth.families
     touched = bool(families) if stream == "fused" else stream in families
     return not touched and not _is_forged(sample, stream, None)
 
 
-def _twin(sample: Sample, originals: dict[str, Sample]) -> Nuisances:
+def _twin(sample: CorpusClip, originals: dict[str, CorpusClip]) -> Nuisances:
     found = originals.get(sample.truth.original or "")
     return found.nuisances if found else Nuisances({}, {})
 
@@ -190,19 +191,11 @@ def _series(steps: dict[str, np.ndarray], names: list[str], n_steps: int) -> np.
 
 
 def fit(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Weights `(F + 1,)` of a ridge logistic regression in which both labels count the same."""
-    design = np.column_stack([values, np.ones(len(values))])
-    share = labels.mean()
-    weight = np.where(labels, 0.5 / share, 0.5 / (1 - share))
-    penalty = np.full(design.shape[1], RIDGE)
-    penalty[-1] = 1e-3
-    found = np.zeros(design.shape[1])
-    for _ in range(12):
-        chance = expit(design @ found)
-        slope = design.T @ (weight * (chance - labels)) + penalty * found
-        bend = (design * (weight * chance * (1 - chance))[:, None]).T @ design
-        found -= np.linalg.solve(bend + np.diag(penalty), slope)
-    return found
+    """Weights `(F,)` of a ridge logistic regression in which both labels count the same."""
+    model = LogisticRegression(
+        C=1 / RIDGE, class_weight="balanced", solver="newton-cholesky", tol=1e-8
+    )
+    return model.fit(values, labels).coef_[0]
 
 
 def held_out_scores(rows: Rows, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -218,12 +211,12 @@ def held_out_scores(rows: Rows, seed: int) -> tuple[np.ndarray, np.ndarray]:
             continue
         known = rows.values[~inside]
         middle, spread = np.nanmean(known, axis=0), np.nanstd(known, axis=0)
-        weights = fit(_units(known, middle, spread), labels)
-        scores[inside] = _units(rows.values[inside], middle, spread) @ weights[:-1]
+        weights = fit(_standardise(known, middle, spread), labels)
+        scores[inside] = _standardise(rows.values[inside], middle, spread) @ weights
     return scores, folds
 
 
-def _units(values: np.ndarray, middle: np.ndarray, spread: np.ndarray) -> np.ndarray:
+def _standardise(values: np.ndarray, middle: np.ndarray, spread: np.ndarray) -> np.ndarray:
     """`(N, 2F)`: standardised values, and how unusual they are in either direction."""
     units = np.clip((values - middle) / (spread + 1e-9), -4, 4) * (spread > 1e-9)
     units = np.nan_to_num(units)
@@ -233,7 +226,9 @@ def _units(values: np.ndarray, middle: np.ndarray, spread: np.ndarray) -> np.nda
 def wins(
     scores: np.ndarray, labels: np.ndarray, people: np.ndarray, folds: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`(P, P)`: pairs of a forged row of one person and an authentic row of another (or the same)
+    """The counts of the Mann-Whitney statistic between people, for bootstraps of people.
+
+    `(P, P)`: pairs of a forged row of one person and an authentic row of another (or the same)
     in which the forged one scores higher (ties count half), and all such pairs, inside a fold."""
     names, owner = np.unique(people, return_inverse=True)
     fold_of = np.zeros(len(names), int)
@@ -250,8 +245,16 @@ def wins(
     return won, pairs
 
 
-def auc_of(won: np.ndarray, pairs: np.ndarray) -> float:
-    return float(won.sum() / pairs.sum()) if pairs.sum() else float("nan")
+def auc_of(scores: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> float:
+    """AUC over all pairs of a forged and an authentic row inside a fold; NaN without any."""
+    aucs, pairs = [], []
+    for fold in np.unique(folds):
+        inside = (folds == fold) & ~np.isnan(scores)
+        count = labels[inside].sum() * (~labels[inside]).sum()
+        if count:
+            aucs.append(roc_auc_score(labels[inside], scores[inside]))
+            pairs.append(count)
+    return float(np.average(aucs, weights=pairs)) if pairs else float("nan")
 
 
 def interval_of(won: np.ndarray, pairs: np.ndarray, level: float, seed: int) -> tuple[float, float]:
@@ -265,17 +268,13 @@ def interval_of(won: np.ndarray, pairs: np.ndarray, level: float, seed: int) -> 
     return float(low), float(high)
 
 
-def judged(rows: Rows, level: float, tolerance: float, seed: int) -> dict[str, Any]:
+def judge(rows: Rows, level: float, tolerance: float, seed: int) -> dict[str, Any]:
     """AUC in percent, its interval, the strongest single nuisance, and what to make of it."""
     scores, folds = held_out_scores(rows, seed)
     counts = wins(scores, rows.labels, rows.people, folds)
     low, high = interval_of(*counts, level, seed)
-    single = np.array(
-        [
-            auc_of(*wins(column, rows.labels, rows.people, np.zeros_like(folds)))
-            for column in rows.values.T
-        ]
-    )
+    one_fold = np.zeros_like(folds)
+    single = np.array([auc_of(column, rows.labels, one_fold) for column in rows.values.T])
     best = int(np.argmax(np.nan_to_num(np.abs(single - 0.5))))
     if low <= 0.5 <= high:
         verdict = "at chance"
@@ -284,7 +283,7 @@ def judged(rows: Rows, level: float, tolerance: float, seed: int) -> dict[str, A
     else:
         verdict = LEAK if low >= 0.5 + tolerance else "slight"
     return {
-        "AUC": 100 * auc_of(*counts),
+        "AUC": 100 * auc_of(scores, rows.labels, folds),
         "low": 100 * low,
         "high": 100 * high,
         "verdict": verdict,
@@ -293,7 +292,7 @@ def judged(rows: Rows, level: float, tolerance: float, seed: int) -> dict[str, A
     }
 
 
-def find_leaks(samples: list[Sample], tolerance: float = 0.02, seed: int = 0) -> pd.DataFrame:
+def find_leaks(samples: list[CorpusClip], tolerance: float = 0.02, seed: int = 0) -> pd.DataFrame:
     """A row for every question, stream and family, with enough clips and people to answer it.
 
     The intervals of the families of one stream hold jointly: each is wider for their number.
@@ -305,15 +304,15 @@ def find_leaks(samples: list[Sample], tolerance: float = 0.02, seed: int = 0) ->
             continue
         named = {"question": question, "stream": stream, "family": family or "all"}
         found = {"forged": int(rows.labels.sum()), "people": len(set(rows.people))}
-        told = judged(rows, level, tolerance, seed)
-        if question == CONTENT and told["verdict"] in (LEAK, "slight"):
-            told["verdict"] = "content"
-        table.append(named | found | told)
+        result = judge(rows, level, tolerance, seed)
+        if question == CONTENT and result["verdict"] in (LEAK, "slight"):
+            result["verdict"] = "content"
+        table.append(named | found | result)
     return pd.DataFrame(table)
 
 
 def _questions(
-    samples: list[Sample],
+    samples: list[CorpusClip],
 ) -> Iterator[tuple[str, Stream, str | None, Rows, float]]:
     for stream in STREAMS:
         families = sorted({s.truth.families[stream] for s in samples if stream in s.truth.families})
@@ -333,10 +332,10 @@ def _questions(
 
 def measure_corpus(
     corpus: Path, cache: Path, splits: list[str] | None, workers: int
-) -> list[Sample]:
+) -> list[CorpusClip]:
     """Every readable clip of the splits with its nuisances, from the cache where they are there."""
     clips = [clip for clip in read_truths(corpus / METADATA) if not splits or clip.split in splits]
-    work = partial(_measured, corpus=corpus, cache=cache)
+    work = partial(_measure, corpus=corpus, cache=cache)
     files = [clip.file for clip in clips]
     with ExitStack() as stack:
         run: Any = map
@@ -344,10 +343,12 @@ def measure_corpus(
             pool = ProcessPoolExecutor(workers, get_context("spawn"))
             run = stack.enter_context(pool).map
         found = list(tqdm(run(work, files), total=len(files), unit="clip"))
-    return [Sample(clip, item) for clip, item in zip(clips, found, strict=True) if item is not None]
+    return [
+        CorpusClip(clip, item) for clip, item in zip(clips, found, strict=True) if item is not None
+    ]
 
 
-def _measured(file: str, corpus: Path, cache: Path) -> Nuisances | None:
+def _measure(file: str, corpus: Path, cache: Path) -> Nuisances | None:
     kept = cached_path(cache, file)
     if kept.exists():
         return Nuisances.load(kept)
@@ -361,7 +362,7 @@ def _measured(file: str, corpus: Path, cache: Path) -> Nuisances | None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m train.evaluate.leaks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m train leaks", description=__doc__)
     parser.add_argument("corpus", type=Path, help="folder with metadata.json and its clips")
     parser.add_argument("--split", nargs="*", choices=SPLITS, help="only these (default: all)")
     parser.add_argument("--cache", type=Path, help="folder that keeps what was measured")

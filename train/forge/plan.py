@@ -1,4 +1,4 @@
-"""What is to be forged: chunks of authentic clips, and the variants that are made of each.
+"""What is to be made: pieces of authentic clips, and the variants of each.
 
 Nothing here reads or writes a clip.
 """
@@ -8,38 +8,41 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deeploc.media.formats import is_sound
+from train.forge.config import (
+    ForgeConfig,
+    null_families,
+)
 
 NULL_EVERY = 3
-Variant = tuple[str, tuple[str, ...]]
+Variant = tuple[str, tuple[str, ...]]  # its name, and the streams that are worked on
 AUTHENTIC: Variant = ("authentic", ())
-NULLS = ("null", "recoded")  # families that leave a clip authentic
 FORGED: tuple[Variant, ...] = (
     ("picture", ("visual",)),
     ("sound", ("audio",)),
     ("both", ("visual", "audio")),
 )
-SPOKEN: Variant = ("sound", ("audio",))
+FORGED_SPEECH: Variant = ("sound", ("audio",))
 
 
 @dataclass(frozen=True)
-class Fake:
+class GeneratedClip:
     """A generator's version of a whole authentic clip, frame-aligned with it.
 
-    `spans`: the edited seconds; none: all of it is generated.
+    `spans`: the generated seconds; none: all of it is generated.
     """
 
     path: str
-    family: str
+    generator: str
     stream: str
     spans: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
-class Chunk:
-    """A stretch of an authentic clip, in steps of 25 Hz.
+class SourceClip:
+    """A piece of an authentic clip, the steps `[start, stop)` of 25 Hz, that variants are made of.
 
-    `fakes`: what `forge_splice` cuts into it; none: it is forged by `forge_chunk`. `speech`: a file
-    whose sound it gets instead of its own.
+    `generated`: what `splice_source` cuts into it; none: it is forged by `forge_source`. `speech`:
+    a file whose sound it gets instead of its own.
     """
 
     number: int
@@ -48,44 +51,38 @@ class Chunk:
     split: str
     start: int
     stop: int
-    fakes: tuple[Fake, ...] = ()
+    generated: tuple[GeneratedClip, ...] = ()
     speech: str | None = None
 
     @property
-    def unseen(self) -> bool:
+    def audio_only(self) -> bool:
         """Whether it is speech without a picture."""
         return is_sound(self.path)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a worker needs: the chunks, where forgeries go, what they may use, how often each
-    chunk of the train split is forged, that of speech too, the file of a neural vocoder, and which
-    `NULLS` there are: every third chunk has one, or with `only_nulls` every chunk all of them and
-    no forgery.
-    """
+    """All that a worker needs: the sources, the folder of the corpus, its settings, and the file of
+    a neural vocoder if there is one."""
 
-    chunks: tuple[Chunk, ...]
+    sources: tuple[SourceClip, ...]
     out: str
-    seed: int
-    unseen: tuple[str, ...]
-    rounds: int = 1
-    speech_rounds: int = 1
+    config: ForgeConfig
     vocoder: str | None = None
-    nulls: tuple[str, ...] = NULLS
-    only_nulls: bool = False
 
 
-def variants_of(plan: Plan, chunk: Chunk) -> tuple[Variant, ...]:
-    """What is made of a chunk beside its authentic clip."""
-    streams = ("audio",) if chunk.unseen else ("visual", "audio")
+def variants_of(plan: Plan, source: SourceClip) -> tuple[Variant, ...]:
+    """What is made of a source beside its authentic clip."""
+    config = plan.config
+    streams = ("audio",) if source.audio_only else ("visual", "audio")
     nulls = tuple(
         (name, streams)
-        for place, name in enumerate(NULLS)
-        if name in plan.nulls and (plan.only_nulls or chunk.number % NULL_EVERY == place)
+        for place, name in enumerate(null_families())
+        if name in config.null
+        and (config.only_null or source.number % NULL_EVERY == place % NULL_EVERY)
     )
-    if plan.only_nulls:
+    if config.only_null:
         return nulls
-    if chunk.unseen:
-        return (*(SPOKEN,) * plan.speech_rounds, *nulls)
-    return (*FORGED, *nulls) * (plan.rounds if chunk.split == "train" else 1)
+    if source.audio_only:
+        return (*(FORGED_SPEECH,) * config.speech_rounds, *nulls)
+    return (*FORGED, *nulls) * (config.rounds if source.split == "train" else 1)

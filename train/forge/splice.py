@@ -11,15 +11,14 @@ control tells: the same authentic clips with stretches of themselves, coded once
 
 from __future__ import annotations
 
-import ast
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from deeploc.audio import STEP_SAMPLES
 from deeploc.errors import (
     DeepLocError,
     NoVideo,
@@ -28,188 +27,119 @@ from deeploc.media.clip import (
     VIDEO_RATE_HZ,
     open_clip,
 )
-from deeploc.media.formats import is_sound
 from deeploc.media.writer import write_clip
-from train.forge.chunk import (
-    STEP_SAMPLES,
-    at_loudness,
-    draw_spans,
-    heard,
-    record,
-    small,
-    steady,
+from train.data.sound_files import read_sound
+from train.forge.config import ForgeConfig
+from train.forge.manifest import (
+    CONTROL,
+    MAX_STEPS,
 )
-from train.forge.codec import (
-    coded,
-    draw_coding,
-)
+from train.forge.metadata import clip_record
 from train.forge.plan import (
-    Chunk,
-    Fake,
+    GeneratedClip,
     Plan,
+    SourceClip,
 )
-from train.forge.sound import families as forge_sound
+from train.forge.recording import (
+    limit_height,
+    remove_offset,
+    set_loudness,
+)
+from train.forge.reencode import (
+    draw_video_codec,
+    reencode_frames,
+)
+from train.forge.sound.splicing import (
+    SoundEdit,
+    splice,
+)
+from train.forge.spans import draw_spans
 
-MOST_STEPS = round(8 * VIDEO_RATE_HZ)
-FEWEST_STEPS = 40
-CONTROL = "control"
-MOST_APART = 20.0  # mean difference of grey values beside the face; more is another shot
-
-
-def has_generators(table: pd.DataFrame) -> set[str]:
-    """Identities of a manifest with aligned generator output: they must never be trained on."""
-    return {row.identity for row, _ in _paired(table)}
-
-
-def list_splices(
-    table: pd.DataFrame, folder: Path, splits: dict[str, str], control: bool = False
-) -> list[Chunk]:
-    """One chunk for every authentic clip that has generated counterparts; with `control` those with
-    a picture, and as their only counterpart the clip itself, `CONTROL`.
-
-    `table`: a manifest with the columns path, label, modified, generator, identity, pair, segments
-    and has_audio, whose paths are relative to `folder`. `splits`: the split of every identity.
-    """
-    fakes: dict[str, list[Fake]] = {}
-    people = {}
-    for row, pair in _paired(table):
-        stream = "visual" if row.modified == "visual" else "audio"
-        fakes.setdefault(pair, []).append(
-            Fake(str(folder / row.path), row.generator, stream, _spans(row))
-        )
-        people[pair] = row.identity
-    if control:
-        fakes = {
-            pair: [Fake(str(folder / pair), CONTROL, "visual")]
-            for pair, rows in fakes.items()
-            if any(row.stream == "visual" for row in rows)
-        }
-    silent = table[(table.label == "authentic") & table.has_audio.isin(("0", "False"))]
-    chunks = []
-    for number, pair in enumerate(sorted(fakes)):
-        chunk = Chunk(
-            number, str(folder / pair), people[pair], splits[people[pair]], 0, MOST_STEPS,
-            tuple(fakes[pair]),
-        )  # fmt: skip
-        if is_sound(pair):
-            faces = [r.path for r in silent.itertuples() if splits[r.identity] == chunk.split]
-            if not faces:
-                continue
-            face = str(folder / sorted(faces)[number % len(faces)])
-            chunk = replace(chunk, path=face, speech=chunk.path)
-        chunks.append(chunk)
-    return chunks
+MIN_STEPS = 40
+MAX_DIFFERENCE = 20.0  # mean of grey values beside the face; more is another shot
 
 
-def _paired(table: pd.DataFrame) -> list[tuple[Any, str]]:
-    """Forged rows of one stream and the path of what they were made from."""
-    authentic = table[table.label == "authentic"]
-    found = []
-    for row in table[
-        (table.label == "forged") & table.modified.isin(("visual", "audio"))
-    ].itertuples():
-        pair = row.pair or _same_name(row, authentic)
-        if pair and (row.modified == "audio" or not is_sound(pair)):
-            found.append((row, pair))
-    return found
-
-
-def _same_name(row: Any, authentic: pd.DataFrame) -> str | None:
-    """The authentic clip of that person in whose name only the method's name differs."""
-    own = authentic[(authentic.identity == row.identity) & (authentic.source == row.source)]
-    name = Path(row.path).stem
-    for path in own.path:
-        rest = Path(path).stem.removesuffix("-gt")
-        if name.startswith(rest) and row.segments.startswith("whole clip (audio)"):
-            return path
-    return None
-
-
-def _spans(row: Any) -> tuple[tuple[float, float], ...]:
-    """The edited seconds, where the manifest tells; empty: the whole clip is generated."""
-    if not row.segments.startswith("["):
-        return ()
-    return tuple((float(start), float(end)) for start, end in ast.literal_eval(row.segments))
-
-
-def splice_chunk(plan: Plan, chunk: Chunk) -> list[dict[str, Any]]:
+def splice_source(plan: Plan, source: SourceClip) -> list[dict[str, Any]]:
     """Write the authentic clip and one forged clip a generator; returns their metadata records.
 
     Raises `DeepLocError` where the authentic clip can't be used; a generated one that can't, or
     that isn't aligned with it, is left out.
     """
-    rng = np.random.default_rng([plan.seed, chunk.number])
-    quality = int(rng.integers(18, 27))
-    frames, sound = _load(chunk.path), heard(Path(chunk.speech or chunk.path))
-    if chunk.speech is not None:
+    config = plan.config
+    lowest, highest = config.crf
+    rng = np.random.default_rng([config.seed, source.number])
+    quality = int(rng.integers(lowest, highest + 1))
+    frames = _load(source.path, config.height)
+    sound = read_sound(Path(source.speech or source.path))
+    if source.speech is not None:
         frames = frames[: len(sound) // STEP_SAMPLES]
-    if len(frames) < FEWEST_STEPS:
-        raise NoVideo("fewer than 40 pictures")
+    if len(frames) < MIN_STEPS:
+        raise NoVideo(f"fewer than {MIN_STEPS} pictures")
     sound = np.pad(sound, (0, len(frames) * STEP_SAMPLES))[: len(frames) * STEP_SAMPLES]
-    audio = at_loudness(steady(sound), rng) if sound.any() else None
-    chunk = replace(chunk, stop=len(frames))
-    records = []
-    original = f"{chunk.split}/{1000 * chunk.number:07d}.mp4"
+    audio = set_loudness(remove_offset(sound), rng) if sound.any() else None
+    source = replace(source, stop=len(frames))
+    original = f"{source.split}/{1000 * source.number:07d}.mp4"
     _write(Path(plan.out) / original, frames, audio, quality)
-    records.append(record(plan, chunk, original, None, len(frames), {}))
-    for index, fake in enumerate(chunk.fakes, start=1):
-        rng = np.random.default_rng([plan.seed, chunk.number, index])
+    records = [clip_record(plan, source, original, None, len(frames), {})]
+    for index, generated in enumerate(source.generated, start=1):
+        rng = np.random.default_rng([config.seed, source.number, index])
         try:
-            spliced = _splice(frames, audio, fake, rng)
+            spliced = _splice(frames, audio, generated, config, rng)
         except DeepLocError:
             continue
         if spliced is None:
             continue
-        picture, talk, spans = spliced
-        name = f"{chunk.split}/{1000 * chunk.number + index:07d}.mp4"
-        _write(Path(plan.out) / name, picture, talk, quality)
-        made = {fake.stream: {"family": fake.family, "spans": spans, "params": []}}
-        records.append(record(plan, chunk, name, original, len(frames), made))
+        picture, speech, spans = spliced
+        name = f"{source.split}/{1000 * source.number + index:07d}.mp4"
+        _write(Path(plan.out) / name, picture, speech, quality)
+        made = {generated.stream: {"family": generated.generator, "spans": spans, "params": []}}
+        records.append(clip_record(plan, source, name, original, len(frames), made))
     return records
 
 
 def _write(path: Path, frames: np.ndarray, audio: np.ndarray | None, quality: int) -> None:
-    sound = None if audio is None else steady(audio)
+    sound = None if audio is None else remove_offset(audio)
     write_clip(path, frames, sound, rate_hz=VIDEO_RATE_HZ, crf=quality)
 
 
 def _splice(
     frames: np.ndarray,
     audio: np.ndarray | None,
-    fake: Fake,
+    generated: GeneratedClip,
+    config: ForgeConfig,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray | None, list[tuple[int, int]]] | None:
-    """Pictures and sound with the generator's stretches, and these in steps; None: not aligned."""
-    if fake.stream == "visual":
-        other = _load(fake.path)
+    """Frames and sound with the generator's stretches, and these in steps; None: not aligned."""
+    if generated.stream == "visual":
+        other = _load(generated.path, config.height)
         length = min(len(frames), len(other))
-        if length < FEWEST_STEPS or not _aligned(frames[:length], other[:length]):
+        if length < MIN_STEPS or not _aligned(frames[:length], other[:length]):
             return None
-        spans = draw_spans(length, length / VIDEO_RATE_HZ / 2, rng)
-        if fake.family == CONTROL:
-            other = coded(other, *draw_coding(rng))
-        other = _in_colours_of(frames[:length], other[:length])
+        spans = draw_spans(length, length / VIDEO_RATE_HZ * config.forged_share, rng)
+        if generated.generator == CONTROL:
+            other = reencode_frames(other, *draw_video_codec(rng))
+        other = _match_colours(frames[:length], other[:length])
         inside = _middle(frames.shape[1:3])[..., None]
         picture = frames.copy()
         for start, end in spans:
             mixed = inside * other[start:end] + (1 - inside) * frames[start:end]
             picture[start:end] = np.clip(np.rint(mixed), 0, 255)
         return picture, audio, spans
-    other = heard(Path(fake.path))
+    other = read_sound(Path(generated.path))
     length = min(len(frames), len(other) // STEP_SAMPLES)
-    if audio is None or length < FEWEST_STEPS:
+    if audio is None or length < MIN_STEPS:
         return None
     spans = [
         (round(start * VIDEO_RATE_HZ), min(round(end * VIDEO_RATE_HZ), length))
-        for start, end in fake.spans
-    ] or draw_spans(length, length / VIDEO_RATE_HZ / 2, rng)
-    talk = audio
+        for start, end in generated.spans
+    ] or draw_spans(length, length / VIDEO_RATE_HZ * config.forged_share, rng)
+    speech = audio
     for start, end in spans:
         samples = (start * STEP_SAMPLES, end * STEP_SAMPLES)
         if end - start < 2:
             return None
-        talk = forge_sound.splice(talk, samples, other[slice(*samples)], rng)
-    return frames, talk, spans
+        speech = splice(SoundEdit(speech, samples), other[slice(*samples)], rng)
+    return frames, speech, spans
 
 
 def _aligned(frames: np.ndarray, other: np.ndarray) -> bool:
@@ -217,7 +147,7 @@ def _aligned(frames: np.ndarray, other: np.ndarray) -> bool:
     if other.shape[1:] != frames.shape[1:]:
         return False
     apart = np.abs(_sides(frames[::10]) - _sides(other[::10]))
-    return float(apart.mean()) < MOST_APART
+    return float(apart.mean()) < MAX_DIFFERENCE
 
 
 def _sides(frames: np.ndarray) -> np.ndarray:
@@ -227,7 +157,7 @@ def _sides(frames: np.ndarray) -> np.ndarray:
     return np.concatenate(sides, axis=2).astype(np.float32)
 
 
-def _in_colours_of(frames: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _match_colours(frames: np.ndarray, other: np.ndarray) -> np.ndarray:
     """`other` as float32 in the brightness and contrast that `frames` has beside the face.
 
     Otherwise a change of the whole picture would tell what was generated.
@@ -245,6 +175,7 @@ def _middle(size: tuple[int, int]) -> np.ndarray:
     return np.clip((1 - radius) / 0.2, 0, 1).astype(np.float32)
 
 
-def _load(path: str) -> np.ndarray:
-    """Up to eight seconds of pictures, `(T, H, W, 3) uint8`, as the forge scales them."""
-    return np.stack([small(frame) for frame in islice(open_clip(path).frames(), MOST_STEPS)])
+def _load(path: str, height: int) -> np.ndarray:
+    """Up to eight seconds of frames, `(T, H, W, 3) uint8`, at most `height` pixels high."""
+    frames = islice(open_clip(path).frames(), MAX_STEPS)
+    return np.stack([limit_height(frame, height) for frame in frames])

@@ -1,6 +1,6 @@
-"""A face to forge: its landmarks through time, regions on it, and pixels warped onto it.
+"""Geometry of a face in a video: landmarks through time, regions, and patches warped onto it.
 
-Nothing here knows what is forged, or why.
+Nothing here forges.
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ MIN_SEEN_SHARE = 0.7
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A talking face: `frames (T, H, W, 3) uint8` and `landmarks (T, 5, 2) float` in its pixels."""
+class FaceVideo:
+    """A video of one talking face.
+
+    `frames (T, H, W, 3) uint8`; `landmarks (T, 5, 2) float` in pixels: eyes, nose, mouth corners.
+    """
 
     frames: np.ndarray
     landmarks: np.ndarray
@@ -41,7 +44,7 @@ class Region:
     feather: float
 
     def varied(self, rng: np.random.Generator) -> Region:
-        """The same region as another tool would cut it."""
+        """The region with other sides and another soft edge, as another tool would cut it."""
         width, height = rng.uniform(0.88, 1.12, 2)
         feather = float(rng.uniform(0.2, 0.5))
         return Region(self.down, self.half_width * width, self.half_height * height, feather)
@@ -49,22 +52,23 @@ class Region:
 
 MOUTH = Region(down=0.08, half_width=0.72, half_height=0.52, feather=0.35)
 FACE = Region(down=-0.45, half_width=0.88, half_height=1.02, feather=0.3)
+HEAD = Region(down=-0.45, half_width=1.3, half_height=1.5, feather=0.3)
 
 
 def follow_landmarks(frames: np.ndarray, detector: FaceDetector) -> np.ndarray:
     """`frames (T, H, W, 3) uint8` -> `(T, 5, 2) float64`: landmarks of the largest face, smoothed.
 
     The face is looked for on every 5th frame and followed between them by interpolation.
-    Raises `NoFace` when less than 70 % of the looked-at frames show a face.
+    Raises `NoFace` when less than 70 % of these frames show a face.
     """
-    looked = np.unique([*range(0, len(frames), DETECT_EVERY), len(frames) - 1])
-    found = detector([frames[step] for step in looked])
+    sampled = np.unique([*range(0, len(frames), DETECT_EVERY), len(frames) - 1])
+    found = detector([frames[step] for step in sampled])
     seen = [
         (step, _largest(faces))
-        for step, faces in zip(looked, found, strict=True)
+        for step, faces in zip(sampled, found, strict=True)
         if len(faces.boxes)
     ]
-    if len(seen) < max(2, MIN_SEEN_SHARE * len(looked)):
+    if len(seen) < max(2, MIN_SEEN_SHARE * len(sampled)):
         raise NoFace("the face is not visible long enough to forge it; use another clip")
     steps = np.array([step for step, _ in seen])
     points = np.stack([points for _, points in seen]).reshape(len(seen), 10)
@@ -89,9 +93,9 @@ def place_face(landmarks: np.ndarray) -> SimilarityTransform:
     )
 
 
-def head_turn(picture: Picture, start: int, end: int) -> float:
+def head_turn(video: FaceVideo, start: int, end: int) -> float:
     """Where the nose lies beside the middle of the face, in face units: the mean over a span."""
-    points = picture.landmarks[start:end].mean(0)
+    points = video.landmarks[start:end].mean(0)
     return float(place_face(points).inverse(points[2])[0, 0])
 
 
@@ -114,7 +118,9 @@ def region_alpha(
     return rows, columns, ramp * ramp * (3 - 2 * ramp)
 
 
-def warped(frame: np.ndarray, place: Any, rows: slice, columns: slice, order: int) -> np.ndarray:
+def warp_patch(
+    frame: np.ndarray, place: Any, rows: slice, columns: slice, order: int
+) -> np.ndarray:
     """The `(h, w, 3) float` pixels that `place` (target -> donor pixels) puts under the slices."""
     shift = SimilarityTransform(translation=(columns.start, rows.start))
     shape = (rows.stop - rows.start, columns.stop - columns.start)

