@@ -17,13 +17,10 @@ import gradio as gr
 from gradio.utils import get_function_description
 
 from app.annotation_files import (
-    EXPORTS,
+    EXPORT_FORMATS,
     file_name,
 )
-from app.jobs import (
-    Job,
-    unanalysed_report,
-)
+from app.jobs import Job
 from app.runtime.analysis import (
     Failure,
     Progress,
@@ -40,27 +37,30 @@ from app.wording import (
     BROKEN,
     STAGES,
 )
-from deeploc.annotations.annotation import (
-    Annotation,
-    Media,
-    from_report,
-    media_of,
-)
-from deeploc.annotations.conversion import annotation_to_truth
-from deeploc.annotations.registry import (
-    FORMATS,
+from deeploc.annotations import (
+    media_from_report,
     read_annotation,
+    read_clip_truth,
+    read_media,
+    write_annotation,
+)
+from deeploc.annotations.registry import (
+    WRITABLE,
+    format_labels,
 )
 from deeploc.comparison import compare
 from deeploc.errors import DeepLocError
 from deeploc.media.trim import Cut
 from deeploc.report import Report
-from deeploc.report_files import (
-    BadReport,
-    read_report,
-)
+from deeploc.report_files import read_report
 
-REPORTS = (".json", ".npz")
+
+def name_formats(endpoint: Callable) -> Callable:
+    """Puts the formats that can be read where the docstring says `{formats}`, and those that hold
+    a truth where it says `{truths}`."""
+    text = (endpoint.__doc__ or "").replace("{formats}", format_labels())
+    endpoint.__doc__ = text.replace("{truths}", format_labels(truth_only=True))
+    return endpoint
 
 
 class Api:
@@ -100,6 +100,7 @@ class Api:
             result = Result(report, Path(clip), Job(clip), Cut(Path(clip), 0.0))
             return report.to_dict() | {"page": f"/?result={self.results.keep(result)}"}
 
+    @name_formats
     def compare(
         self,
         truth: str,
@@ -112,9 +113,7 @@ class Api:
         analyse. The answer counts found (TP), misplaced (LOC), duplicate (DUP), false (FP) and
         missed (FN) intervals, says how far their edges are off, and has AP, AR and frame AUC of
         this clip alone, which are not comparable with those of a dataset; null is undefined.
-        The truth may be JSON of DeepLoc, Label Studio, LAV-DF, AV-Deepfake1M or ActivityNet, CSV,
-        WebVTT, Audacity labels, ELAN or Praat TextGrid; of several clips the row with this clip's
-        file name is taken.
+        The truth may be {truths}; of several clips the row with this clip's file name is taken.
 
         Args:
             truth: When the clip is forged: a file of any of these formats.
@@ -128,14 +127,13 @@ class Api:
             if not report and not clip:
                 raise DeepLocError("Send a report, or the clip to analyse.")
             found = read_report(report) if report else self._report(clip, None, progress)
-            annotation = read_annotation(_required(truth, "a truth file"), media_of(found))
-            return compare(found, annotation_to_truth(annotation).segments, tiou)
+            known = read_clip_truth(_required(truth, "a truth file"), media_from_report(found))
+            return compare(found, known.segments, tiou)
 
+    @name_formats
     def formats(self, file: str, to: str = "json", about: str | None = None) -> str:
-        """Writes an annotation, or the intervals of a report, in another format. Reads reports of
-        DeepLoc (JSON or NPZ), and annotations: JSON of DeepLoc, Label Studio, LAV-DF, AV-Deepfake1M
-        or ActivityNet, CSV, WebVTT, Audacity labels, ELAN or Praat TextGrid. Datasets know only the
-        truth: all but rejected intervals are written to them.
+        """Writes an annotation, or the intervals of a report, in another format. Reads {formats}.
+        Datasets know only the truth: all but rejected intervals are written to them.
 
         Args:
             file: The report or annotation.
@@ -144,13 +142,12 @@ class Api:
         """
         with as_gradio_error():
             source = _required(file, "a report or an annotation")
-            media = _media(Path(about), self.limits.max_minutes) if about else None
-            annotation = _annotation_of_report(source) or read_annotation(source, media)
-            chosen = FORMATS[to]
-            name = Path(file_name(annotation.media.name)).stem + chosen.suffix
+            media = read_media(about, self.limits.max_minutes) if about else None
+            annotation = read_annotation(source, media)
+            name = Path(file_name(annotation.media.name)).stem + WRITABLE[to].suffixes[0]
             target = self.results.folder / secrets.token_urlsafe(16) / name
             target.parent.mkdir(parents=True)
-            chosen.write(annotation, target)
+            write_annotation(annotation, target, to)
             return str(target)
 
     def _report(
@@ -183,25 +180,6 @@ def _required(path: str | None, what: str) -> Path:
     return Path(path)
 
 
-def _annotation_of_report(path: Path) -> Annotation | None:
-    """The annotation in a report; None for a JSON that is something else."""
-    if path.suffix.lower() not in REPORTS:
-        return None
-    try:
-        return from_report(read_report(path))
-    except BadReport:
-        if path.suffix.lower() == ".npz":
-            raise
-        return None
-
-
-def _media(path: Path, max_minutes: float) -> Media:
-    """Length and frame rate of a clip, from it or from what was made of it."""
-    if path.suffix.lower() in REPORTS:
-        return (_annotation_of_report(path) or read_annotation(path, None)).media
-    return media_of(unanalysed_report(path, max_minutes))
-
-
 def described(endpoint: Callable) -> str:
     """The description of an endpoint with its parameters, for clients that show one text only."""
     text, parameters, _ = get_function_description(endpoint)
@@ -212,7 +190,7 @@ def described(endpoint: Callable) -> str:
 def add_api(api: Api, most: int) -> None:
     """The endpoints `/analyse`, `/compare` and `/formats`, at most so many of them at once."""
     waits: dict[str, Any] = {"concurrency_limit": most, "concurrency_id": "analysis"}
-    formats = [(label, key) for key, label in EXPORTS]
+    formats = [(label, key) for key, label in EXPORT_FORMATS]
     with gr.Column(visible=False):
         endpoints: dict[str, tuple[Callable, list, gr.components.Component]] = {
             "analyse": (

@@ -266,7 +266,7 @@ class Handlers:
         """The viewer's payload, with the truth of a file and the ticket of the result."""
         if result is None:
             return PageUpdate(truth_note="")
-        spans, note = truth_of_job(result.job, result.cut, truth)
+        spans, note = truth_of_job(result.job, result.cut, result.report, truth)
         ticket = self.results.keep(result)
         payload = to_payload(result.report, result.video, spans) | {"ticket": ticket}
         return PageUpdate(viewer=payload, truth_note=note)

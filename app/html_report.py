@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.verdict import headline
-from deeploc.annotations.annotation import media_of
+from deeploc.annotations import media_from_report
 from deeploc.report import Report
 from deeploc.scores import FrameScores
 from deeploc.timeline import Segment
@@ -107,7 +107,7 @@ SPAN = ["Start (s)", "End (s)", "Length (s)", "Start frame", "End frame"]
 
 
 def _span(report: Report, segment: Segment) -> list[str]:
-    media = media_of(report)
+    media = media_from_report(report)
     times = (segment.start, segment.end, segment.duration)
     frames = (media.frame(segment.start), media.frame(segment.end))
     return [*(f"{time:.3f}" for time in times), *map(str, frames)]

@@ -16,6 +16,7 @@ from app.truth import (
     find_truth,
 )
 from app.wording import NOT_ARRIVED
+from deeploc.annotations import media_from_report
 from deeploc.calibration import Calibration
 from deeploc.errors import UnreadableMedia
 from deeploc.media.clip import open_clip
@@ -133,9 +134,10 @@ def with_part_warning(report: Report, cut: Cut, job: Job) -> Report:
     return replace(report, warnings=(warning, *report.warnings))
 
 
-def truth_of_job(job: Job, cut: Cut, file: str | None) -> tuple[Truth | None, str]:
+def truth_of_job(job: Job, cut: Cut, report: Report, file: str | None) -> tuple[Truth | None, str]:
     """The truth of the analysed part, or None, and a sentence about it."""
-    truth, note = find_truth(job.path, file)
+    media = media_from_report(report) if job.part is None else None
+    truth, note = find_truth(job.path, file, media)
     if truth is None or job.part is None:
         return truth, note
     moved = {

@@ -80,7 +80,8 @@ def _viewer(results: ResultStore) -> Viewer:
 
     return Viewer(
         [export_annotation, import_annotation, save_report],
-        annotation_files.EXPORTS,
+        annotation_files.EXPORT_FORMATS,
+        annotation_files.IMPORT_SUFFIXES,
         downloads.LABELS,
         elem_id="dl-viewer",
         render=False,

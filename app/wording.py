@@ -45,12 +45,10 @@ FACES_LABEL = "Which face is scored"
 TRUTH_LABEL = "Ground truth (optional)"
 TRUTH_FILE = "Truth file"
 TRUTH_HELP = (
-    "A truth file adds a lane G: LAV-DF or AV-Deepfake1M metadata (JSON), or a CSV with the "
-    "columns file, start_s, end_s, stream. The row with this clip's file name is used, or the "
-    "only one."
+    "A truth file adds a lane G: {formats}. Of several clips, the row with this clip's file name "
+    "is used."
 )
 TRUTH_SHOWN = "Lane G shows the truth from {name}."
-TRUTH_MISSING = "{name} holds no row for {clip}. Add one with that file name."
 GONE = "The report is no longer kept here. Analyse the clip again to save it."
 LINK_GONE = (
     "The result of this link is no longer kept: clips and results are deleted after an hour, and "

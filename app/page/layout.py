@@ -40,6 +40,10 @@ from app.wording import (
     TRUTH_HELP,
     TRUTH_LABEL,
 )
+from deeploc.annotations.registry import (
+    accepted_suffixes,
+    format_labels,
+)
 from deeploc.media.formats import VIDEO_SUFFIXES
 
 VIDEO_TYPES = ",".join(("video/*", *VIDEO_SUFFIXES))
@@ -209,9 +213,13 @@ def _result(viewer: Viewer, pushed: gr.State | None) -> ResultPart:
             restart = gr.Button(AGAIN, size="sm", elem_classes="dl-fit")
         viewer.render()
         with gr.Accordion(TRUTH_LABEL, open=False, elem_classes="dl-truth"):
-            gr.HTML(f"<p>{TRUTH_HELP}</p>", elem_classes="dl-quiet")
+            formats = format_labels(truth_only=True)
+            gr.HTML(f"<p>{TRUTH_HELP.format(formats=formats)}</p>", elem_classes="dl-quiet")
             truth_file = gr.File(
-                label=TRUTH_FILE, file_types=[".json", ".csv"], height=110, elem_id="dl-truth"
+                label=TRUTH_FILE,
+                file_types=accepted_suffixes(truth_only=True),
+                height=110,
+                elem_id="dl-truth",
             )
             truth_note = gr.HTML(elem_id="dl-truth-note", elem_classes="dl-quiet")
         if pushed is not None:

@@ -35,7 +35,7 @@ from app.wording import (
     PUSH_SIGN_IN,
     PUSHED,
 )
-from deeploc.annotations.annotation import to_annotation
+from deeploc.annotations.formats.deeploc_json import parse_annotation
 from deeploc.errors import DeepLocError
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ def push(dataset: str, annotation: Any, result: Result, token: str | None) -> st
     if report.scores:
         files[f"reports/{stem}.deeploc.json"] = report.to_dict()
     if annotation and annotation.get("segments"):
-        files[f"annotations/{stem}.annotation.json"] = to_annotation(annotation).to_dict()
+        files[f"annotations/{stem}.annotation.json"] = parse_annotation(annotation).to_dict()
     if not files:
         raise DeepLocError(PUSH_NOTHING)
     api = HfApi(token=token)

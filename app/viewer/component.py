@@ -64,21 +64,24 @@ class Viewer(gr.HTML):
     """Shows the payload of one report (`app.viewer.payload.to_payload`), or nothing for None.
 
     `server_functions`: what the page may call, each with one argument or the list of several;
-    `formats`, `downloads`: the formats that these write of an annotation and of the report.
+    `formats`, `downloads`: the formats that these write of an annotation and of the report;
+    `accepted`: the suffixes of the annotations that they read.
     """
 
     def __init__(
         self,
         server_functions: list[Callable] | None = None,
         formats: Formats = (),
+        accepted: Sequence[str] = (),
         downloads: Formats = (),
         **options,
     ) -> None:
         self.formats, self.downloads = list(formats), list(downloads)
+        self.accepted = list(accepted)
         super().__init__(
             value=None,
             html_template='<div class="dl-viewer"></div>',
-            js_on_load=script(ON_VIEWER, formats=formats, downloads=downloads),
+            js_on_load=script(ON_VIEWER, formats=formats, accepted=accepted, downloads=downloads),
             apply_default_css=False,
             server_functions=server_functions,
             **options,

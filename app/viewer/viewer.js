@@ -20,7 +20,8 @@ import { verdictStrip } from "./core/verdict.js";
 const SHEETS = ["viewer.css", "curves/evidence.css", "edit/edit.css", "phone.css"];
 
 // server: the functions of the page's component that write and read files, where it has any;
-// formats, downloads: the [key, label] of those that it writes of an annotation and of the report. chooseFace(number): scores another face of the clip.
+// formats, downloads: the [key, label] of those that it writes of an annotation and of the report;
+// accepted: the suffixes of the annotations that it reads. chooseFace(number): scores another face of the clip.
 export function mount(root, { plotly, fileUrl, ...options }) {
     const ready = Promise.all(
         SHEETS.map(

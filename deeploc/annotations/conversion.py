@@ -1,7 +1,7 @@
-"""A person's annotation as the truth of a dataset row, and back.
+"""A person's annotation as the truth of a clip, and back.
 
-Datasets know when and in which stream a clip was forged, nothing else: what was rejected is left
-out, and so are notes, scores and who said so; segments of a stream that touch become one.
+A truth knows when and in which stream a clip was forged, nothing else: what was rejected is left
+out, and so are notes, scores and authors; segments of a stream that touch become one.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from deeploc.timeline import Timeline
 
 
 def annotation_to_truth(annotation: Annotation) -> ClipTruth:
-    """The row of the clip. `fused` intervals are forged in picture and in sound."""
-    forged = [one for one in annotation.intervals if one.forged]
+    """The truth of the clip. `fused` intervals are forged in picture and in sound."""
+    forged = [interval for interval in annotation.intervals if interval.forged]
     visual, audio = (
-        Timeline.of(one.segment for one in forged if one.stream in (stream, "fused"))
+        Timeline.of(interval.segment for interval in forged if interval.stream in (stream, "fused"))
         for stream in ("visual", "audio")
     )
     return ClipTruth(
@@ -38,28 +38,26 @@ def annotation_to_truth(annotation: Annotation) -> ClipTruth:
     )
 
 
-def truth_to_intervals(clip: ClipTruth, media: Media) -> list[Interval]:
-    """The intervals of a row. Raises `ValueError` where it doesn't say when the clip is forged."""
-    if clip.forged and not clip.segments["fused"]:
-        raise ValueError(f"it calls {clip.file} forged, but doesn't say when")
+def truth_to_intervals(truth: ClipTruth, media: Media) -> list[Interval]:
+    """The intervals of a clip. Raises `ValueError` where the truth doesn't say when it is forged,
+    or where an interval lies outside of the clip."""
+    if truth.forged and not truth.segments["fused"]:
+        raise ValueError(f"it calls {truth.file} forged, but doesn't say when")
     return [
         media.interval(part.start, part.end, stream=stream)
-        for stream, part in segments_with_stream(clip.segments)
+        for stream, part in segments_with_stream(truth.segments)
     ]
 
 
-def find_clip(rows: Iterable[ClipTruth], name: str) -> ClipTruth | None:
-    """The row of the clip with that file name or id, else the only row."""
-    rows = list(rows)
-    named = [row for row in rows if Path(row.file).name in (name, Path(name).stem)]
+def select_clip(file: str, truths: Iterable[ClipTruth], clip: str) -> ClipTruth:
+    """The truth with the clip's file name or id, else the only one.
+
+    Raises `BadAnnotations`, naming the annotation file, where there is none.
+    """
+    truths = list(truths)
+    named = [truth for truth in truths if Path(truth.file).name in (clip, Path(clip).stem)]
     if len(named) == 1:
         return named[0]
-    return rows[0] if len(rows) == 1 else None
-
-
-def select_clip(path: Path, rows: Iterable[ClipTruth], name: str) -> ClipTruth:
-    """As `find_clip`. Raises `BadAnnotations` where there is none."""
-    row = find_clip(rows, name)
-    if row is None:
-        raise BadAnnotations(f"{path.name} holds no row for {name}. Add one with that file name.")
-    return row
+    if len(truths) == 1:
+        return truths[0]
+    raise BadAnnotations(f"{file} holds no row for {clip}. Add one with that file name.")

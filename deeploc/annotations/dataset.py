@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from deeploc.annotations.formats.table import CSV_COLUMNS
-from deeploc.annotations.read import (
+from deeploc.annotations.formats.csv_table import COLUMNS
+from deeploc.annotations.registry import (
     AUTO,
     read_truths,
     refuse_duplicates,
@@ -87,7 +87,7 @@ def read_dataset(path: str | Path, format: str = AUTO, clips: str | Path | None 
         raise BadAnnotations(
             f"None of the {len(absent)} clips of {path} is there, for example {root / absent[0]}."
         )
-    refuse_duplicates(path, found)
+    refuse_duplicates(path.name, found)
     return Dataset(root, found, absent)
 
 
@@ -163,7 +163,7 @@ def _in_folder(folder: Path, file: Path) -> ClipTruth:
         raise BadAnnotations(
             f"{folder} has no annotation file, and no folder says whether {file.as_posix()} is "
             "authentic or forged. Sort the clips into folders called authentic and forged, or add "
-            f"a CSV with the columns {', '.join(CSV_COLUMNS)}."
+            f"a CSV with the columns {', '.join(COLUMNS)}."
         )
     splits = [to_split(part) for part in parents if part in _split_names()]
     own = file.parent.name

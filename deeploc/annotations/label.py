@@ -1,7 +1,7 @@
-"""An interval's stream and what was said about it, as one line of text.
+"""An interval as a line of text, for formats that hold times and a text.
 
-For formats that hold times and a text: `visual; accepted; proposal; score 0.91; confidence 0.8;
-note: the lips lag`. Whatever else stands in a file of somebody else is read as a note.
+`visual; accepted; proposal; score 0.91; confidence 0.8; note: the lips lag` is what DeepLoc writes.
+Any other text, in a file of somebody else, is read as a note.
 """
 
 from __future__ import annotations
@@ -13,22 +13,23 @@ from deeploc.annotations.annotation import (
     ORIGINS,
     STATUSES,
     Interval,
-    interval_details,
+    Media,
 )
+from deeploc.annotations.fields import interval_details
 from deeploc.scores import (
     STREAMS,
     Stream,
 )
 
-WORDS: dict[Stream, set[str]] = {
+STREAM_WORDS: dict[Stream, set[str]] = {
     "visual": {"visual", "video", "picture", "face", "lip"},
     "audio": {"audio", "sound", "voice", "speech"},
 }
-AUTHENTIC = {"real", "authentic", "genuine", "original", "pristine"}
+AUTHENTIC_WORDS = {"real", "authentic", "genuine", "original", "pristine"}
 NUMBER = re.compile(r"(score|confidence) (\d+(?:\.\d+)?(?:e-?\d+)?)")
 NOTE = "note: "
 ESCAPES = {"\\": "\\\\", "\n": "\\n", "\t": "\\t"}
-LETTERS = {shown: letter for letter, shown in ESCAPES.items()}
+UNESCAPES = {escaped: letter for letter, escaped in ESCAPES.items()}
 # what no XML and no line of text can hold
 UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
@@ -42,39 +43,47 @@ def format_label(interval: Interval, stream: bool = True) -> str:
     return "; ".join([*parts, *([NOTE + escape_lines(interval.note)] if interval.note else [])])
 
 
-def escape_lines(text: str) -> str:
-    """The text with its line ends and tabs written as \\n and \\t."""
-    kept = UNWRITABLE.sub("", re.sub(r"\r\n?", "\n", text))
-    return re.sub(r"[\\\n\t]", lambda found: ESCAPES[found[0]], kept)
-
-
-def unescape_lines(text: str) -> str:
-    """What `escape_lines` was made of."""
-    return re.sub(r"\\[\\nt]", lambda part: LETTERS[part[0]], text)
-
-
 def parse_label(text: str, stream: Stream | None = None) -> dict[str, Any] | None:
-    """The fields of `Interval` that a label tells; None for a label that means authentic.
+    """The label as arguments of `Interval`; None where it means authentic.
 
     `stream`: what the place of the label says, which counts more than its words.
     """
     text = text.strip()
-    if text.lower() in AUTHENTIC:
+    if text.lower() in AUTHENTIC_WORDS:
         return None
-    own = _own(text)
-    if own is None:
-        own = {"stream": stream_in_text(text), "note": text}
-    return {"stream": stream or own.get("stream") or "fused", **interval_details(own)}
+    parts = _written_parts(text)
+    if parts is None:
+        parts = {"stream": stream_in_text(text), "note": text}
+    return {"stream": stream or parts.get("stream") or "fused", **interval_details(parts)}
+
+
+def labelled_intervals(
+    media: Media, start_s: float, end_s: float, text: str, stream: Stream | None = None
+) -> list[Interval]:
+    """The interval of a label, or none where it means authentic. Raises `ValueError`."""
+    details = parse_label(text, stream)
+    return [] if details is None else [media.interval(start_s, end_s, **details)]
 
 
 def stream_in_text(text: str) -> Stream | None:
     """The stream that a free text names, "fused" if several, or None."""
     words = set(re.findall(r"[a-z]+", text.lower()))
-    named = [stream for stream in STREAMS if words & {stream, *WORDS.get(stream, ())}]
+    named = [stream for stream in STREAMS if words & {stream, *STREAM_WORDS.get(stream, ())}]
     return named[0] if len(named) == 1 else "fused" if named else None
 
 
-def _own(text: str) -> dict[str, Any] | None:
+def escape_lines(text: str) -> str:
+    """The text as one line: its line ends and tabs are written as \\n and \\t."""
+    kept = UNWRITABLE.sub("", re.sub(r"\r\n?", "\n", text))
+    return re.sub(r"[\\\n\t]", lambda found: ESCAPES[found[0]], kept)
+
+
+def unescape_lines(text: str) -> str:
+    """What `escape_lines` was given."""
+    return re.sub(r"\\[\\nt]", lambda found: UNESCAPES[found[0]], text)
+
+
+def _written_parts(text: str) -> dict[str, Any] | None:
     """The parts of a line that `format_label` may have written, else None."""
     found: dict[str, Any] = {}
     while text:

@@ -1,6 +1,6 @@
 """The truth of one clip, and the pieces that every format's reader makes it from.
 
-The readers raise `ValueError` with the reason; `read.py` adds file and row. Knows no file format.
+The pieces raise `ValueError` with the reason; the readers add file and row. Knows no file format.
 """
 
 from __future__ import annotations
@@ -143,4 +143,4 @@ def to_seconds(duration: Any, frames: Any = None, rate_hz: Any = DATASET_RATE_HZ
 def row_file(row: Any) -> str:
     if not isinstance(row, dict) or not isinstance(row.get("file"), str) or not row["file"]:
         raise ValueError("expected an object with the key 'file'")
-    return row["file"]
+    return str(row["file"])

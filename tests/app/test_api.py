@@ -8,13 +8,13 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from app.annotation_files import EXPORTS
+from app.annotation_files import EXPORT_FORMATS
 from app.page.theme import (
     CSS,
     THEME,
 )
 from app.ui import build_demo
-from deeploc.annotations.annotation import to_annotation
+from deeploc.annotations.formats.deeploc_json import parse_annotation
 from deeploc.report_files import save_report
 from tests.app.canned import FORGED, NO_FACE, CannedModels, canned_report, write_moving_clip
 
@@ -93,13 +93,13 @@ def test_compare_says_what_is_missing(client, files):
         client.predict(handle_file(files / "truth.csv"), tiou=7, api_name="/compare")
 
 
-@pytest.mark.parametrize("to", [key for key, _ in EXPORTS])
+@pytest.mark.parametrize("to", [key for key, _ in EXPORT_FORMATS])
 def test_every_format_is_written_and_read_back(client, files, to):
     written = client.predict(handle_file(files / "report.json"), to, api_name="/formats")
     assert Path(written).name.startswith("clip.")
     about = handle_file(files / "clip.mp4")
     back = client.predict(handle_file(written), "json", about, api_name="/formats")
-    (interval,) = to_annotation(json.loads(Path(back).read_text())).intervals
+    (interval,) = parse_annotation(json.loads(Path(back).read_text())).intervals
     assert (interval.start_frame, interval.end_frame, interval.stream) == (30, 50, "visual")
     assert interval.start_s == pytest.approx(FORGED.start, abs=0.02)
 
@@ -128,4 +128,4 @@ def test_openapi_reads_well(address):
     to = named["formats"]["requestBody"]["content"]["application/json"]["schema"]["properties"][
         "to"
     ]
-    assert to["enum"] == [key for key, _ in EXPORTS]
+    assert to["enum"] == [key for key, _ in EXPORT_FORMATS]

@@ -27,8 +27,15 @@ from app.wording import (
     CANCELLED,
     STAGES,
 )
+from deeploc.annotations import media_from_report
 from deeploc.report import Report
-from tests.app.canned import NO_FACE, CannedAnalyzer, CannedModels, write_moving_clip
+from tests.app.canned import (
+    NO_FACE,
+    CannedAnalyzer,
+    CannedModels,
+    canned_report,
+    write_moving_clip,
+)
 from tests.clips import write_av
 
 TRUTH = "file,start_s,end_s,stream\n{},1.0,2.0,visual\nother.mp4,,,\n"
@@ -163,7 +170,7 @@ def changed_rows(update, rows):
 def test_truth_by_file_name(clip, tmp_path):
     table = tmp_path / "truth.csv"
     table.write_text(TRUTH.format(clip.name))
-    truth, note = find_truth(clip, str(table))
+    truth, note = find_truth(clip, str(table), media_from_report(canned_report(clip)))
     (segment,) = truth["visual"]
     assert (segment.start, segment.end) == (1.0, 2.0)
     assert "truth.csv" in note

@@ -14,13 +14,13 @@ from praatio import textgrid
 from pympi import Eaf
 
 from app.annotation_files import (
-    EXPORTS,
+    EXPORT_FORMATS,
     export_annotation,
     import_annotation,
 )
 from deeploc.annotations import read_truths
 
-KEYS = [key for key, _ in EXPORTS]
+KEYS = [key for key, _ in EXPORT_FORMATS]
 TRUTHS = ("lavdf", "avdeepfake1m", "activitynet")  # know when and which stream, nothing else
 SAYING = [key for key in KEYS if key not in TRUTHS]
 RATES = (24000 / 1001, 25.0, 30000 / 1001, 60.0)

@@ -16,7 +16,7 @@ const ends =
         clock.seekFrame(way < 0 ? 0 : clock.pts.length - 1);
     };
 
-// [group, keys, what it does, action(parts)]; parts: {clock, scale, review, playback, threshold, exchange, help, heat}.
+// [group, keys, what it does, action(parts)]; parts: {clock, scale, review, playback, threshold, files, help, heat}.
 export const KEYS = [
     [
         "Play",
@@ -63,7 +63,7 @@ export const KEYS = [
     ["Edit", ["X"], "reject", ({ review }) => review.judge("rejected")],
     ["Edit", ["Ctrl+Z"], "undo", ({ review }) => review.store.undo()],
     ["Edit", ["Ctrl+Shift+Z", "Ctrl+Y"], "redo", ({ review }) => review.store.redo()],
-    ["Edit", ["Ctrl+S"], "export your edit as DeepLoc JSON", ({ exchange }) => exchange.write()],
+    ["Edit", ["Ctrl+S"], "export your edit as DeepLoc JSON", ({ files }) => files.write()],
     ["Edit", ["Escape"], "deselect", ({ review }) => review.select(review.lane, null)],
     ["View", ["1"], "work in lane P", ({ review }) => review.select("P", null)],
     ["View", ["2"], "work in lane G", ({ review }) => review.select("G", null)],

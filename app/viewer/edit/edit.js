@@ -3,7 +3,7 @@
 import { Comparison } from "../compare/comparison.js";
 import { make } from "../core/dom.js";
 import { Editor } from "./editor.js";
-import { Exchange } from "./exchange.js";
+import { AnnotationFiles } from "./annotation-files.js";
 import { Help } from "../core/help.js";
 import { Keymap } from "../core/keys.js";
 import { Lanes } from "./lanes.js";
@@ -15,7 +15,7 @@ import { Threshold } from "../curves/threshold.js";
 const BLIND = "deeploc-blind",
     SAID_MS = 6000;
 
-// options: {server, formats}, the functions of the server that write and read files, and the formats that they know.
+// options: {server, formats, accepted}: see AnnotationFiles.
 export function buildEdit(root, payload, clock, scale, chart, options) {
     const storage = browserStorage();
     const review = new Review(payload, clock, {
@@ -33,7 +33,12 @@ export function buildEdit(root, payload, clock, scale, chart, options) {
         playback,
         threshold,
         help: new Help(new Keymap(storage)),
-        exchange: new Exchange(review, options.server ?? null, options.formats),
+        files: new AnnotationFiles(
+            review,
+            options.server ?? null,
+            options.formats,
+            options.accepted,
+        ),
         lanes: new Lanes(review, scale),
         table: new IntervalTable(review),
         editor: new Editor(review, playback),
@@ -59,7 +64,7 @@ function browserStorage() {
     }
 }
 
-function tools({ review, exchange, help }, storage) {
+function tools({ review, files, help }, storage) {
     const { store } = review;
     const button = (text, title, onclick) =>
         make("button", { type: "button", class: "dl-small", text, title, onclick });
@@ -118,7 +123,7 @@ function tools({ review, exchange, help }, storage) {
         asTruth,
         clear,
         said,
-        exchange.element,
+        files.element,
         button("Keys ?", "All keys (?)", () => help.open()),
         help.element,
     );

@@ -1,6 +1,6 @@
 // The report as a file: a menu of the formats that the server writes of what is on this page. And as a link.
 
-import { menu } from "./exchange.js";
+import { menu } from "./annotation-files.js";
 import { make } from "../core/dom.js";
 
 // downloads: [[key, label]]; server.save_report(ticket, key) -> {name, path} or {error}.

@@ -1,1 +1,1 @@
-"""One module a file format of annotations."""
+"""One module a file format of annotations: its reader, its writer, and its entry `FORMAT`."""

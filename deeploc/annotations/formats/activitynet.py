@@ -20,9 +20,16 @@ import re
 from pathlib import Path
 from typing import Any
 
+from deeploc.annotations.annotation import Annotation
+from deeploc.annotations.conversion import annotation_to_truth
+from deeploc.annotations.format import (
+    Format,
+    Source,
+)
+from deeploc.annotations.json_clips import read_entries
 from deeploc.annotations.label import (
-    AUTHENTIC,
-    WORDS,
+    AUTHENTIC_WORDS,
+    STREAM_WORDS,
 )
 from deeploc.annotations.truth import (
     ClipTruth,
@@ -39,7 +46,8 @@ from deeploc.timeline import (
 )
 
 SUBSETS = {"train": "training", "dev": "validation", "test": "testing"}
-FORGED = {"fake", "forged", "forgery", "modified", "manipulated", "tampered"}
+DURATIONS = {"duration_second", "duration_frame"}  # as ForgeryNet's JSON has them
+FORGED_WORDS = {"fake", "forged", "forgery", "modified", "manipulated", "tampered"}
 
 
 def activitynet_clip(key: str, row: Any, unnamed: Stream = "fused") -> ClipTruth:
@@ -63,15 +71,28 @@ def activitynet_clip(key: str, row: Any, unnamed: Stream = "fused") -> ClipTruth
 
 def _streams(label: str, unnamed: Stream) -> list[Stream]:
     words = set(re.findall(r"[a-z]+", label.lower()))
-    if words & AUTHENTIC:
-        if words & FORGED:
+    if words & AUTHENTIC_WORDS:
+        if words & FORGED_WORDS:
             raise ValueError(f"the label '{label}' says both authentic and forged")
         return []
-    return [stream for stream, own in WORDS.items() if words & own] or [unnamed]
+    return [stream for stream, own in STREAM_WORDS.items() if words & own] or [unnamed]
 
 
-def write_activitynet(clip: ClipTruth, path: Path) -> None:
-    """Writes one clip in the layout of ActivityNet 1.3, its id the file's name without suffix."""
+def read_clips(source: Source, _: Path | None = None) -> list[ClipTruth]:
+    return read_entries(source, "activitynet", activitynet_clip)
+
+
+def matches(source: Source) -> bool:
+    if not isinstance(source.json, dict):
+        return False
+    return "database" in source.json or (
+        "annotations" in source.first_row and not DURATIONS & set(source.first_row)
+    )
+
+
+def write(annotation: Annotation, path: Path) -> None:
+    """One clip in the layout of ActivityNet 1.3, its id the file's name without suffix."""
+    clip = annotation_to_truth(annotation)
     spans = [
         {"segment": [part.start, part.end], "label": stream}
         for stream, part in segments_with_stream(clip.segments)
@@ -81,3 +102,15 @@ def write_activitynet(clip: ClipTruth, path: Path) -> None:
         entry["subset"] = SUBSETS[clip.split]
     content = {"version": "VERSION 1.3", "database": {Path(clip.file).stem: entry}}
     path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+FORMAT = Format(
+    key="activitynet",
+    label="ActivityNet JSON",
+    suffixes=(".activitynet.json",),
+    mime="application/json",
+    keeps="when, and in which stream; intervals of a stream that touch become one",
+    matches=matches,
+    read_clips=read_clips,
+    write=write,
+)

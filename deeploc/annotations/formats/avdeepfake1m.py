@@ -19,6 +19,16 @@ import re
 from pathlib import Path
 from typing import Any
 
+from deeploc.annotations.annotation import Annotation
+from deeploc.annotations.conversion import annotation_to_truth
+from deeploc.annotations.format import (
+    Format,
+    Source,
+)
+from deeploc.annotations.json_clips import (
+    in_place,
+    read_rows,
+)
 from deeploc.annotations.truth import (
     DATASET_RATE_HZ,
     ClipTruth,
@@ -44,6 +54,8 @@ PERSON = re.compile(r"(?:^|/)(id\d{4,6}|lrs3/[^/]+|silent_videos/subject_\d+)(?=
 
 def avdeepfake1m_clip(row: Any) -> ClipTruth:
     file = row_file(row)
+    if "modify_type" not in row:
+        raise ValueError("it has no modify_type, so it is no avdeepfake1m metadata")
     kind = str(row["modify_type"]).replace("-", "_")
     if kind not in MODIFY_TYPES:
         raise ValueError(f"unknown modify_type '{row['modify_type']}'")
@@ -61,7 +73,7 @@ def avdeepfake1m_clip(row: Any) -> ClipTruth:
     )
 
 
-def _segments(row: dict, forged: tuple[Stream, ...]) -> dict[Stream, Timeline]:
+def _segments(row: dict[str, Any], forged: tuple[Stream, ...]) -> dict[Stream, Timeline]:
     """The lists of the forged streams; where none has its own, the clip's list serves them all."""
     own = {stream: to_timeline(row.get(f"{stream}_fake_segments")) for stream in forged}
     if any(own.values()):
@@ -69,9 +81,21 @@ def _segments(row: dict, forged: tuple[Stream, ...]) -> dict[Stream, Timeline]:
     return dict.fromkeys(forged, to_timeline(row.get("fake_segments")))
 
 
-def write_avdeepfake1m(clip: ClipTruth, path: Path) -> None:
-    """Writes the metadata of one clip, a list of one row. Where no stream is named, both
-    count as forged."""
+def read_clips(source: Source, _: Path | None = None) -> list[ClipTruth]:
+    if isinstance(source.json, dict) and "modify_type" in source.json:
+        with in_place(source, "clip 1"):
+            return [avdeepfake1m_clip(source.json)]
+    return read_rows(source, "avdeepfake1m", avdeepfake1m_clip)
+
+
+def matches(source: Source) -> bool:
+    row = source.json if isinstance(source.json, dict) else source.first_row
+    return "modify_type" in row
+
+
+def write(annotation: Annotation, path: Path) -> None:
+    """A list of one row. Where no stream is named, both count as forged."""
+    clip = annotation_to_truth(annotation)
     named = any(clip.segments[stream] for stream in MODELS)
     spans = {
         stream: [[part.start, part.end] for part in clip.segments[stream if named else "fused"]]
@@ -92,3 +116,15 @@ def write_avdeepfake1m(clip: ClipTruth, path: Path) -> None:
         "audio_frames": round((clip.duration_s or 0) * AUDIO_RATE_HZ),
     }
     path.write_text(json.dumps([row], ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+FORMAT = Format(
+    key="avdeepfake1m",
+    label="AV-Deepfake1M metadata",
+    suffixes=(".avdeepfake1m.json",),
+    mime="application/json",
+    keeps="when, and in which stream; intervals of a stream that touch become one",
+    matches=matches,
+    read_clips=read_clips,
+    write=write,
+)

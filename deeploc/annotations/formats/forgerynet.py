@@ -8,17 +8,39 @@ Understood are exactly two layouts:
 - a JSON object keyed by the video's name, in seconds, in the layout that BSN and BMN train on
   (`activitynet.py`); a label that names no stream means the picture.
 
-The list counts frames, of clips of many rates, so the seconds need the clip: it is looked for
-beside the list, in `video` first. A clip that isn't there is known as forged, but not when.
+The list counts frames, of clips of many rates, so the seconds need the frame rate: that of the
+clip at hand, or of the file beside the list, in `video` first. A clip whose rate nobody knows is
+known as forged, but not when.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import av
 
+from deeploc.annotations.annotation import (
+    Interval,
+    Media,
+)
+from deeploc.annotations.conversion import (
+    select_clip,
+    truth_to_intervals,
+)
+from deeploc.annotations.format import (
+    Format,
+    Source,
+)
+from deeploc.annotations.formats.activitynet import (
+    DURATIONS,
+    activitynet_clip,
+)
+from deeploc.annotations.json_clips import (
+    in_place,
+    read_entries,
+)
 from deeploc.annotations.truth import (
     ClipTruth,
     to_split,
@@ -34,8 +56,36 @@ FLAGS = {"0": False, "real": False, "1": True, "fake": True}
 FOLDERS = ("video", ".")
 
 
-def forgerynet_line(line: str, path: Path, clips: Path | None = None) -> ClipTruth:
-    """The clip of one line of the list at `path`, its media in `clips` or beside the list."""
+def read(source: Source, media: Media) -> list[Interval]:
+    """The intervals of a clip, counted at its own frame rate."""
+    truths = read_clips(source, None, media.fps)
+    return truth_to_intervals(select_clip(source.name, truths, media.name), media)
+
+
+def read_clips(
+    source: Source, clips: Path | None = None, rate_hz: float | None = None
+) -> list[ClipTruth]:
+    """All clips, their media in `clips` or beside the list, or all of the given frame rate."""
+    if source.json is not None:
+        return read_entries(source, "forgerynet", partial(activitynet_clip, unnamed="visual"))
+    truths = []
+    for number, line in enumerate(source.text.splitlines(), start=1):
+        if line.strip():
+            with in_place(source, f"line {number}"):
+                truths.append(forgerynet_clip(line, source.path, clips, rate_hz))
+    return truths
+
+
+def matches(source: Source) -> bool:
+    if isinstance(source.json, dict):
+        return "annotations" in source.first_row and bool(DURATIONS & set(source.first_row))
+    return is_line(source.first_line) and "\t" not in source.first_line
+
+
+def forgerynet_clip(
+    line: str, path: Path, clips: Path | None = None, rate_hz: float | None = None
+) -> ClipTruth:
+    """The clip of one line of the list at `path`."""
     cells = line.split()
     if not is_line(line):
         raise ValueError("expected '<n> <name> [<first> <frames> <fake|real>] * n <2> <3> <16>'")
@@ -48,7 +98,8 @@ def forgerynet_line(line: str, path: Path, clips: Path | None = None) -> ClipTru
     forged = _flag(binary)
     if spans and not forged:
         raise ValueError("it has fake frames, but the label of the clip is real")
-    rate_hz = _frame_rate(clips or path.parent, name) if spans else None
+    if rate_hz is None and spans:
+        rate_hz = _frame_rate(clips or path.parent, name)
     segments = Timeline.of(_seconds(spans, rate_hz) if rate_hz else ())
     labels: dict[Stream, bool] = {"visual": forged, "audio": False}
     return ClipTruth(
@@ -99,3 +150,15 @@ def _frame_rate(folder: Path, name: str) -> float | None:
             except (av.error.FFmpegError, IndexError):
                 return None
     return None
+
+
+FORMAT = Format(
+    key="forgerynet",
+    label="ForgeryNet list or JSON",
+    suffixes=(".txt", ".json"),
+    mime="text/plain",
+    keeps="when the picture is forged; the list counts frames of the clip",
+    matches=matches,
+    read=read,
+    read_clips=read_clips,
+)

@@ -16,9 +16,13 @@ from deeploc.annotations.annotation import (
     Interval,
     Media,
 )
-from deeploc.annotations.formats.captions import labelled
+from deeploc.annotations.format import (
+    Format,
+    Source,
+)
 from deeploc.annotations.label import (
     format_label,
+    labelled_intervals,
     stream_in_text,
 )
 
@@ -26,16 +30,17 @@ KIND = "timelinelabels"
 SAME_HZ = 0.01
 
 
-def write_label_studio(annotation: Annotation, path: Path) -> None:
+def write(annotation: Annotation, path: Path) -> None:
     media = annotation.media
     data = {"video": media.name, "fps": media.fps, "frames": media.frames}
     regions = [_region(number, one) for number, one in enumerate(annotation.intervals, start=1)]
-    told = {**annotation.provenance, "duration_s": media.duration_s}
-    task = {"data": data, "meta": told, "annotations": [{"result": regions}]}
+    about = {**annotation.provenance, "duration_s": media.duration_s}
+    task = {"data": data, "meta": about, "annotations": [{"result": regions}]}
     path.write_text(json.dumps([task], ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def _region(number: int, one: Interval) -> dict[str, Any]:
+def _region(number: int, interval: Interval) -> dict[str, Any]:
+    first = interval.start_frame + 1
     return {
         "id": f"deeploc{number}",
         "type": KIND,
@@ -43,26 +48,24 @@ def _region(number: int, one: Interval) -> dict[str, Any]:
         "to_name": "video",
         "value": {
             "ranges": [
-                {"start": one.start_frame + 1, "end": max(one.end_frame, one.start_frame + 1)}
+                {"start": first, "end": max(interval.end_frame, first)},
             ],
-            KIND: [one.stream],
+            KIND: [interval.stream],
         },
-        "meta": {"text": [format_label(one, stream=False)]},
+        "meta": {"text": [format_label(interval, stream=False)]},
     }
 
 
-def is_tasks(content: Any) -> bool:
-    """Whether JSON looks like an export of Label Studio."""
-    first = content[0] if isinstance(content, list) and content else content
-    return isinstance(first, dict) and isinstance(first.get("data"), dict)
+def matches(source: Source) -> bool:
+    """Whether it is a list of tasks, or one of them."""
+    task = source.json if isinstance(source.json, dict) else source.first_row
+    return isinstance(task.get("data"), dict)
 
 
-def label_studio_intervals(content: Any, media: Media) -> list[Interval]:
-    """The regions of the clip's task, by the last person who finished it, else of a prediction.
-
-    Raises `ValueError`.
-    """
-    task = _task(content if isinstance(content, list) else [content], media.name)
+def read(source: Source, media: Media) -> list[Interval]:
+    """The regions of the clip's task, by the last person who finished it, else of a prediction."""
+    tasks = source.json if isinstance(source.json, list) else [source.json]
+    task = _task(tasks, media.name)
     fps = task["data"].get("fps") or task["data"].get("framerate") or media.fps
     try:
         done = [one for one in task.get("annotations") or () if not one.get("was_cancelled")]
@@ -72,18 +75,18 @@ def label_studio_intervals(content: Any, media: Media) -> list[Interval]:
         raise ValueError(f"its {KIND} are damaged ({type(error).__name__}: {error})") from error
 
 
-def _task(tasks: list, name: str) -> dict:
+def _task(tasks: list[Any], name: str) -> dict[str, Any]:
     if not all(isinstance(task, dict) and isinstance(task.get("data"), dict) for task in tasks):
         raise ValueError("a task of it has no data")
     named = [task for task in tasks if PurePosixPath(str(task["data"].get("video"))).name == name]
     if len(named) == 1:
-        return named[0]
+        return dict(named[0])
     if len(tasks) != 1:
         raise ValueError(f"it holds no task of its own for {name}")
-    return tasks[0]
+    return dict(tasks[0])
 
 
-def _intervals(region: dict, fps: float, media: Media) -> Iterator[Interval]:
+def _intervals(region: dict[str, Any], fps: float, media: Media) -> Iterator[Interval]:
     if region["type"] != KIND:
         return
     same = abs(fps - media.fps) < SAME_HZ
@@ -94,4 +97,17 @@ def _intervals(region: dict, fps: float, media: Media) -> Iterator[Interval]:
         if not 0 <= first < after:
             raise ValueError(f"{span!r} is no range of frames, which count from 1")
         start_s, end_s = (media.time(at) if same else at / fps for at in (first, after))
-        yield from labelled(media, start_s, end_s, text, stream)
+        yield from labelled_intervals(media, start_s, end_s, text, stream)
+
+
+FORMAT = Format(
+    key="labelstudio",
+    label="Label Studio JSON",
+    suffixes=(".labelstudio.json",),
+    mime="application/json",
+    keeps="`timelinelabels` with frame ranges from 1; `fps` beside the video, for "
+    '`frameRate="$fps"`',
+    matches=matches,
+    read=read,
+    write=write,
+)

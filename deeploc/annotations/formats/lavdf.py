@@ -18,6 +18,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from deeploc.annotations.annotation import Annotation
+from deeploc.annotations.conversion import annotation_to_truth
+from deeploc.annotations.format import (
+    Format,
+    Source,
+)
+from deeploc.annotations.json_clips import read_rows
 from deeploc.annotations.truth import (
     DATASET_RATE_HZ,
     ClipTruth,
@@ -39,6 +46,13 @@ OWN: tuple[Stream, Stream] = ("visual", "audio")
 
 def lavdf_clip(row: Any) -> ClipTruth:
     """The clip of one object. Raises `ValueError` where it contradicts itself."""
+    keys = set(row) if isinstance(row, dict) else set()
+    if "modify_type" in keys:
+        raise ValueError("it is avdeepfake1m, not lavdf metadata")
+    if "file" in keys and not keys & {"modify_video", "fake_periods"}:
+        raise ValueError(
+            "neither LAV-DF ('modify_video') nor AV-Deepfake1M ('modify_type') metadata"
+        )
     file = row_file(row)
     labels = _labels(row)
     shared = to_timeline(row.get("fake_periods"))
@@ -66,16 +80,29 @@ def lavdf_clip(row: Any) -> ClipTruth:
     )
 
 
-def write_lavdf(annotations: Iterable[ClipTruth], path: str | Path) -> None:
+def read_clips(source: Source, _: Path | None = None) -> list[ClipTruth]:
+    return read_rows(source, "lavdf", lavdf_clip)
+
+
+def matches(source: Source) -> bool:
+    """Any list of rows that is not another format's: `lavdf_clip` says what is wrong with it."""
+    return isinstance(source.json, list) and not {"modify_type", "data"} & set(source.first_row)
+
+
+def write(annotation: Annotation, path: Path) -> None:
+    write_lavdf([annotation_to_truth(annotation)], path)
+
+
+def write_lavdf(truths: Iterable[ClipTruth], path: str | Path) -> None:
     """Writes our layout of LAV-DF metadata, one clip a line, whole or not at all.
 
-    Reading the file back gives the same annotations.
+    Reading the file back gives the same truths.
     """
     path = Path(path)
     partial = path.with_name(path.name + ".part")
     with partial.open("w", encoding="utf-8") as file:
         file.write("[")
-        for number, clip in enumerate(annotations):
+        for number, clip in enumerate(truths):
             file.write(",\n" if number else "\n")
             file.write(json.dumps(_row(clip), ensure_ascii=False))
         file.write("\n]\n")
@@ -112,18 +139,30 @@ def _frames(duration_s: float | None) -> int | None:
     return frames if frames / DATASET_RATE_HZ == duration_s else None
 
 
-def _labels(row: dict) -> dict[Stream, bool]:
+def _labels(row: dict[str, Any]) -> dict[Stream, bool]:
     if "labels" not in row:
         return {"visual": _flag(row, "modify_video"), "audio": _flag(row, "modify_audio")}
     labels = row["labels"]
     known = isinstance(labels, dict) and set(labels) <= set(STREAMS)
     if not known or not all(isinstance(forged, bool) for forged in labels.values()):
         raise ValueError(f"labels is {labels!r}, expected streams with true or false")
-    return labels
+    return {stream: labels[stream] for stream in STREAMS if stream in labels}
 
 
-def _flag(row: dict, key: str) -> bool:
+def _flag(row: dict[str, Any], key: str) -> bool:
     value = row.get(key)
     if value not in (True, False):  # 0 and 1 compare equal
         raise ValueError(f"{key} is {value!r}, expected true or false")
     return bool(value)
+
+
+FORMAT = Format(
+    key="lavdf",
+    label="LAV-DF metadata",
+    suffixes=(".lavdf.json",),
+    mime="application/json",
+    keeps="when, and in which stream; intervals of a stream that touch become one",
+    matches=matches,
+    read_clips=read_clips,
+    write=write,
+)

@@ -8,9 +8,15 @@ Values that have `modify_video` and `modify_audio` are read as LAV-DF.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from deeploc.annotations.format import (
+    Format,
+    Source,
+)
 from deeploc.annotations.formats.lavdf import lavdf_clip
+from deeploc.annotations.json_clips import read_entries
 from deeploc.annotations.truth import (
     ClipTruth,
     to_seconds,
@@ -40,7 +46,26 @@ def ummaformer_clip(key: str, row: Any) -> ClipTruth:
     )
 
 
-def _duration(row: dict) -> float | None:
+def _duration(row: dict[str, Any]) -> float | None:
     if row.get("duration") is None and {"video_frames", "fps"} <= set(row):
         return to_seconds(None, row["video_frames"], row["fps"])
     return to_seconds(row.get("duration"))
+
+
+def read_clips(source: Source, _: Path | None = None) -> list[ClipTruth]:
+    return read_entries(source, "ummaformer", ummaformer_clip)
+
+
+def matches(source: Source) -> bool:
+    return isinstance(source.json, dict) and "fake_periods" in source.first_row
+
+
+FORMAT = Format(
+    key="ummaformer",
+    label="TVIL or Psynd metadata",
+    suffixes=(".json",),
+    mime="application/json",
+    keeps="when, and in which stream (UMMAFormer's re-packs of both datasets)",
+    matches=matches,
+    read_clips=read_clips,
+)

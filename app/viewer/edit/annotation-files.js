@@ -1,4 +1,4 @@
-// Annotations in and out. The server writes and reads the formats of others; our own JSON needs no server.
+// An annotation as a file, in and out. The server reads and writes every format; DeepLoc JSON needs none.
 
 import { FORMAT, toJson } from "./annotation.js";
 import { make } from "../core/dom.js";
@@ -6,13 +6,15 @@ import { save } from "./table.js";
 
 const OWN = ["json", "DeepLoc JSON"];
 
-export class Exchange {
-    // server: {export_annotation(json, format), import_annotation(file, media)}, or null. formats: [[key, label]].
-    constructor(review, server, formats) {
+export class AnnotationFiles {
+    // server: {export_annotation(json, format), import_annotation(file, media, truthOnly)}, or null.
+    // formats: [[key, label]] of those that it writes; accepted: the suffixes of those that it reads.
+    constructor(review, server, formats, accepted) {
         Object.assign(this, { review, server, formats: formats?.length ? formats : [OWN] });
         this.file = make("input", {
             type: "file",
             hidden: true,
+            accept: (server && accepted?.length ? accepted : [".json"]).join(),
             "aria-label": "Annotation file",
             onchange: () => this.read(),
         });
@@ -27,7 +29,7 @@ export class Exchange {
         ]);
         this.element = make(
             "span",
-            { class: "dl-exchange" },
+            { class: "dl-annotation-files" },
             this.imports,
             this.exports,
             this.file,
@@ -65,14 +67,13 @@ export class Exchange {
         const [file] = this.file.files;
         if (!file) return;
         try {
-            const own = await ours(file);
-            const json =
-                own ??
-                (server &&
-                    (await server.import_annotation(
-                        { name: file.name, base64: await base64(file) },
-                        { ...review.about().media, pts: review.frames.edges.slice(0, -1) },
-                    )));
+            const json = server
+                ? await server.import_annotation(
+                      { name: file.name, base64: await base64(file) },
+                      { ...review.about().media, pts: review.frames.edges.slice(0, -1) },
+                      this.wanted === "G",
+                  )
+                : await deeplocJson(file);
             if (!json || json.error)
                 return review.say(
                     json?.error ??
@@ -97,8 +98,8 @@ async function base64(file) {
     });
 }
 
-// The JSON of a file that is our own format, else null.
-async function ours(file) {
+// The content of a DeepLoc JSON, null for any other file.
+async function deeplocJson(file) {
     try {
         const json = JSON.parse(await file.text());
         return json?.format === FORMAT ? json : null;
