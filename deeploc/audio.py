@@ -63,7 +63,8 @@ def _flatness(spectrum: torch.Tensor) -> torch.Tensor:
     0 is noise-like; harmonics, and what a vocoder makes of them, lie below.
     """
     power, share = spectrum + FLOOR, (_bands / _bands.sum(0)).T
-    return share @ torch.log(power) - torch.log(share @ power)
+    flatness: torch.Tensor = share @ torch.log(power) - torch.log(share @ power)
+    return flatness
 
 
 def vocoder_lines(audio: np.ndarray, n_frames: int) -> np.ndarray:

@@ -6,10 +6,9 @@ It knows the layout of a checkpoint folder and nothing about what the model comp
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
-from contextlib import redirect_stdout, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
@@ -24,6 +23,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from deeploc.errors import BadCheckpoint
 from deeploc.models.rt_deeploc import (
@@ -57,15 +57,15 @@ def load_checkpoint(
     folder, found = _folder(source, revision)
     _check(folder, source)
     try:
-        with redirect_stdout(io.StringIO()):  # the mixin prints
-            model = RTDeepLoc.from_pretrained(folder, strict=True).eval()
+        model = RTDeepLoc(**json.loads((folder / CONFIG).read_text()))
+        model.load_state_dict(load_file(folder / WEIGHTS))
     except (OSError, RuntimeError, ValueError, TypeError, SafetensorError) as error:
         raise BadCheckpoint(
             f"The weights of {source} don't fit this version of DeepLoc. Use a checkpoint made by "
             "its train/ code, or leave --checkpoint away for the embedded one."
         ) from error
     sha256 = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
-    return model, ModelInfo(model.name, found, sha256)
+    return model.eval(), ModelInfo(model.name, found, sha256)
 
 
 def _folder(source: str, revision: str | None) -> tuple[Path, str]:

@@ -16,4 +16,5 @@ def smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
         np.convolve(track, kernel)[radius : radius + len(values)]
         for track in (np.where(scored, values, 0.0), scored.astype(float))
     )
-    return np.divide(total, weight, out=np.full(len(values), np.nan), where=scored)
+    mean: np.ndarray = np.divide(total, weight, out=np.full(len(values), np.nan), where=scored)
+    return mean

@@ -265,7 +265,7 @@ def main(arguments: list[str]) -> int:
         results = Results(options.out)
         _check(results, load_checkpoint(options.checkpoint)[1].sha256)
         with _ray(options.workers or os.cpu_count() or 1):
-            there = ray.cluster_resources()
+            there = ray.cluster_resources()  # type: ignore[no-untyped-call]  # not annotated
             gpus = 0 if options.device == "cpu" else min(1, there.get("GPU", 0))
             workers = options.workers or int(there["GPU" if gpus else "CPU"])
             load = partial(

@@ -74,7 +74,10 @@ class FaceDetector:
         return self._networks[smallest]
 
 
-def _detections(boxes, confidence, landmarks, scale: float) -> Detections:
+def _detections(
+    boxes: np.ndarray | None, confidence: np.ndarray, landmarks: np.ndarray, scale: float
+) -> Detections:
+    """What MTCNN gives for one picture, `boxes` being None where it found no face."""
     if boxes is None:
         return NO_FACES
     boxes, landmarks = np.asarray(boxes, np.float32), np.asarray(landmarks, np.float32)

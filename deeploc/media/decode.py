@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -129,7 +130,7 @@ def source_frames(path: Path, zero_s: float) -> Iterator[SourceFrame]:
                 last_s = start_s
 
 
-def _decoded(container: av.container.InputContainer, stream: av.stream.Stream) -> Iterator:
+def _decoded(container: av.container.InputContainer, stream: av.stream.Stream) -> Iterator[Any]:
     """Frames of one stream, past damaged packets, until the file ends or can't be read on."""
     if stream.codec_context is None:
         return

@@ -53,7 +53,7 @@ class Mp4Writer:
         self.lengths[pts] = duration
         self._mux_pictures(self.video.encode(frame))
 
-    def _mux_pictures(self, packets: list[av.Packet]) -> None:
+    def _mux_pictures(self, packets: list[av.Packet[av.VideoStream]]) -> None:
         for packet in packets:
             if packet.pts in self.lengths:
                 packet.duration = self.lengths.pop(packet.pts)

@@ -160,7 +160,7 @@ class _Stream(nn.Module):
 
     def forward(self, x: Tensor, valid: Tensor) -> Tensor:
         gate = valid[:, None].to(x.dtype)
-        h = self.embed(self.dropout(x)).transpose(1, 2) * gate
+        h: Tensor = self.embed(self.dropout(x)).transpose(1, 2) * gate
         for block in self.blocks:
             h = block(h, gate)
         return h.transpose(1, 2)
@@ -177,7 +177,8 @@ class _Block(nn.Module):
     def forward(self, h: Tensor, gate: Tensor) -> Tensor:
         """`h (B, W, T)`; `gate (B, 1, T)` keeps absent steps at zero: they reach nothing."""
         known = self.norm(h.transpose(1, 2)).transpose(1, 2) * gate
-        return (h + self.dropout(self.mix(functional.gelu(self.spread(known))))) * gate
+        mixed: Tensor = self.dropout(self.mix(functional.gelu(self.spread(known))))
+        return (h + mixed) * gate
 
 
 def either(scores: Tensor, seen: Tensor, heard: Tensor) -> Tensor:

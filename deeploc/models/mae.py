@@ -86,7 +86,7 @@ class Patches:
 
     def only(self, wanted: Tensor) -> Patches:
         """The patches that `wanted (L,) bool` names."""
-        picture, sound = wanted.split([self.faces.shape[1], self.sound.shape[1]])
+        picture, sound = torch.split(wanted, [self.faces.shape[1], self.sound.shape[1]])
         return Patches(
             self.faces[:, picture],
             self.sound[:, sound],
@@ -126,7 +126,7 @@ class Composite:
         if not len(self.faces):
             self.faces = torch.zeros_like(patches.faces)
             self.sound = torch.zeros_like(patches.sound)
-        picture, sound = hidden.split([self.faces.shape[1], self.sound.shape[1]])
+        picture, sound = torch.split(hidden, [self.faces.shape[1], self.sound.shape[1]])
         self.faces[:, picture] = expected.faces
         self.sound[:, sound] = expected.sound
 
@@ -172,7 +172,7 @@ class MAE(nn.Module):
         x = x.reshape(b, c.slots, c.tubelet, n, p, n, p, 3)
         x = x.permute(0, 1, 3, 5, 2, 4, 6, 7).reshape(b, c.visual_patches, c.tubelet, p, p, 3)
         y = (mel - self.mel_mean) / self.mel_std
-        y, flat = y.split([c.mel_bins, c.mel_rows], dim=-1)
+        y, flat = torch.split(y, [c.mel_bins, c.mel_rows], dim=-1)
         y = y.reshape(b, c.slots, c.tubelet, c.mel_per_step, c.mel_rows, c.mel_patch)
         y = y.permute(0, 1, 4, 2, 3, 5)
         y = y.reshape(b, c.audio_patches, c.tubelet, c.mel_per_step, c.mel_patch)
@@ -233,9 +233,9 @@ class MAE(nn.Module):
         full = full.scatter(1, kept[:, :, None].expand(-1, -1, encoded.shape[-1]), encoded)
         full = torch.where(hidden[:, :, None], self.missing.to(encoded.dtype), full)
         decoded = self.decoder(full + self.decoder_position)
-        picture, sound = decoded.split([c.visual_patches, c.audio_patches], dim=1)
+        picture, sound = torch.split(decoded, [c.visual_patches, c.audio_patches], dim=1)
         if wanted is not None:
-            shown, played = wanted.split([c.visual_patches, c.audio_patches])
+            shown, played = torch.split(wanted, [c.visual_patches, c.audio_patches])
             picture, sound = picture[:, shown], sound[:, played]
         seen, heard = ((b, each.shape[1], c.tubelet) for each in (picture, sound))
         return Reconstruction(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from typing import Any, TypeVar
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -46,6 +47,7 @@ from deeploc.models.mae import (
 KINDS = ("content", "hidden", "cross")
 VALUES = len(KINDS) * len(BANDS)
 FORMAT = "deeploc-6"
+AnyModel = TypeVar("AnyModel")  # what the mixin asks for
 TINY = MAEConfig(crop=96, width=32, depth=1, heads=2, decoder_width=32, decoder_depth=1)
 
 
@@ -63,9 +65,9 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
 
     def __init__(
         self,
-        mae: dict | None = None,
-        fdn: dict | None = None,
-        calibration: dict | None = None,
+        mae: dict[str, Any] | None = None,
+        fdn: dict[str, Any] | None = None,
+        calibration: dict[str, Any] | None = None,
         name: str = "tiny",
         format: str = FORMAT,
     ) -> None:
@@ -88,7 +90,9 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         self.register_buffer("sound_std", torch.ones(rows, VALUES))
 
     @classmethod
-    def _load_as_pickle(cls, model, model_file, map_location, strict):  # type: ignore[override]
+    def _load_as_pickle(
+        cls, model: AnyModel, model_file: str, map_location: str, strict: bool
+    ) -> AnyModel:
         """What the mixin falls back to; pickles can run anything."""
         raise ValueError("This repository holds no model.safetensors, and nothing else is loaded.")
 

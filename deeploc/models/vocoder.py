@@ -82,4 +82,5 @@ class Vocoder(nn.Module):
         return torch.log(self.mel(sound)[..., : sound.shape[-1] // HOP].clamp(min=1e-5))
 
     def forward(self, sound: Tensor) -> Tensor:
-        return self.generator(self.encoder((self.log_mel(sound) + 4) / 3))
+        made: Tensor = self.generator(self.encoder((self.log_mel(sound) + 4) / 3))
+        return made
