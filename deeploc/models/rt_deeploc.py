@@ -5,9 +5,9 @@ It knows nothing about files of users, windows cutting or intervals.
 
 Evidence of a patch at a step: 12 values, `KINDS` x `BANDS`, each standardised by authentic training
 clips: the content itself (its level, the log energy of the other bands, detail), then the surprise
-(log energy of the residual, or detail, minus what the MAE expected) with the patch hidden, and with
-its whole stream hidden (cross-modal; where the other stream is absent nothing is visible, and it
-means little).
+(log energy of the residual, or detail, minus the MAE's prediction of it) with the patch hidden, and
+with its whole stream hidden (cross-modal; uninformative where the other stream is absent, since
+nothing is visible then).
 """
 
 from __future__ import annotations

@@ -38,13 +38,13 @@ _line_filter = LineFilter()
 
 @dataclass(frozen=True)
 class ClipBatch:
-    """Clips as padded tensors: evidence, what is known of it, and truth of clips and steps.
+    """Clips as padded tensors: evidence, its masks, and labels of clips and steps.
 
     `visual (B, T, 2 Dv)`, `audio (B, T, 2 Da)`, `lines (B, T, R)`: `picture_input`, `sound_input`
     and `lines_input`; `error (B, T)` of both; `seen`, `heard (B, T) bool`; `labels (B, 3)` and
-    `steps (B, T, 3)` in the order visual, audio, fused, 1 = forged. `cues (B, T, 2)` tell where a
-    forgery may be: of the picture its reconstruction error, of the sound, whose error tells
-    nothing, the lines of vocoders, both smoothed.
+    `steps (B, T, 3)` in the order visual, audio, fused, 1 = forged. `cues (B, T, 2)` are high where
+    a forgery is likely, both smoothed: in picture the reconstruction error, in sound the vocoder
+    lines, since the error of sound is no cue.
     """
 
     visual: Tensor
@@ -91,7 +91,7 @@ def collate(clips: Sequence[ClipBatch]) -> ClipBatch:
 
 
 def clip_batch(sample: CachedClip, evidence: Evidence) -> ClipBatch:
-    """One clip as a batch of one, relative to itself as a whole."""
+    """One clip as a batch of one, its evidence relative to the whole clip."""
     a, grid = sample.annotation, FrameGrid(VIDEO_RATE_HZ, len(evidence.visual))
     steps = [step_labels(a.segments[stream], grid) for stream in STREAMS]
     seen, heard = torch.from_numpy(evidence.seen)[None], torch.from_numpy(evidence.heard)[None]
@@ -114,11 +114,12 @@ def clip_batch(sample: CachedClip, evidence: Evidence) -> ClipBatch:
 
 
 class ClipDataset(Dataset):
-    """A split to learn from, read from disk clip by clip, of which `memory` bytes are kept.
+    """The clips of a split, read from disk one by one, of which `memory` bytes are kept.
 
-    Item (epoch, i) is clip i as a batch of one, cut at random to `longest` steps; seed, epoch and i
-    alone decide where. A cut clip keeps the labels of the whole one, for without frame labels
-    nobody knows what was cut away: choose `longest` above the length of most clips.
+    Item (epoch, i) is clip i as a batch of one, cropped at random to `longest` steps; seed, epoch
+    and i alone decide where. A cropped clip keeps the labels of the whole one, since without frame
+    labels it is unknown whether the forged part was cut away: choose `longest` above the length of
+    most clips.
     """
 
     def __init__(

@@ -4,16 +4,15 @@ Each holds the whole network, reads its own share of every step, and gradients a
 (torch's DistributedDataParallel: NCCL between GPUs, gloo between CPUs). Every process must see the
 same folders. Nothing here knows what is trained.
 
-Hugging Face `accelerate` (1.15) was tried in its place and breaks guarantees that the tests hold:
-- Two ranks train as one with twice the batch: a prepared scheduler steps once for every process.
-- Clips and hidden patches count alike in every gradient: `accumulate` divides by the number of
-  batches, though the last batch of a step is smaller.
-- A training may be killed at any moment: `save_state` writes several files in place, among them
-  pickles; here a state is one file, put in place whole and loaded without pickle.
-- Windows are endless, by number, and the same in every division: a prepared loader shards and
-  reads ahead itself, and resumes by reading all that lies behind.
-What it could still do is the process group, the wrapped network and the sum over ranks, about forty
-lines below.
+Hugging Face `accelerate` (1.15) was tried in its place. Three of its parts break guarantees that
+the tests hold:
+- Two ranks train as one with twice the batch: its scheduler steps once for every process.
+- Every clip and every hidden patch weighs the same in a gradient: `accumulate` divides by the
+  number of batches, whatever their size.
+- A training may be killed at any moment: `save_state` writes several files in place, some of them
+  pickles. Here a state is one file, put in place whole and loaded without pickle.
+Without these, `accelerate` trains the same as this module. What it would replace then, the process
+group, the wrapped network and the sum over ranks, is the forty lines below.
 """
 
 from __future__ import annotations

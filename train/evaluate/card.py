@@ -1,4 +1,4 @@
-"""`python -m train card`: the tables of README and model card, written from `metrics.json`.
+"""The tables of README and model card, written from `metrics.json` by `python -m train card`.
 
 A table stands between `<!-- table NAME -->` and `<!-- end of table -->`, and nothing but this
 command writes there; a test holds both pages against the files that the numbers are from.
@@ -6,12 +6,13 @@ command writes there; a test holds both pages against the files that the numbers
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import tyro
 
 from deeploc.checkpoints import EMBEDDED
 from train.evaluate.evaluation import METRICS
@@ -148,10 +149,13 @@ def _cells(row: dict[str, Any], columns: tuple[str, ...]) -> Iterator[str]:
     return (bounded(name, row, row["intervals"]) for name in columns)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m train card", description=__doc__)
-    parser.parse_args(arguments)
+def card() -> None:
+    """Write the tables into README and model card."""
     written = tables(read_tests())
     for page in PAGES:
         page.write_text(filled(page.read_text(encoding="utf-8"), written), encoding="utf-8")
         print(page)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    tyro.cli(card, args=arguments, prog="python -m train card", description=__doc__)

@@ -146,10 +146,10 @@ def ablation_markdown(result: dict) -> str:
     ]
     for stream in STREAMS:
         parts += [f"## {stream}", _ablation_table(result["rows"], stream)]
-    parts.append("## What each value of the evidence tells alone")
+    parts.append("## Each value of the evidence alone")
     parts.append(
-        "Frame AUC inside forged clips of one value in one zone, less its median over the clip; "
-        "nothing is learnt. 50 tells nothing, below it the value is lower where the clip is forged."
+        "Frame AUC inside forged clips of one value in one zone, minus its median over the clip, "
+        "without any network. 50 is chance; below it the value is lower where the clip is forged."
     )
     for stream, values in result["values"].items():
         zones = tuple(next(iter(values.values())))

@@ -30,8 +30,8 @@ def aicl_loss(
     forged steps are never drawn together. InfoNCE as in the authors' earlier UniCaCLF, with R and F
     chosen by error instead of truth (our reading of "guided by these reconstruction cues").
 
-    `symmetric` is what the asymmetry is held against: forged steps are anchors too, drawn to the
-    mean of F and pushed from R, which is a second term of the same form.
+    `symmetric` is the control of the asymmetry: forged steps are anchors too, drawn to the mean of
+    F and pushed from R, which is a second term of the same form.
     """
     losses = []
     for z, e, ok, is_forged in zip(embedding, error, valid, forged, strict=True):

@@ -1,7 +1,7 @@
-"""The objectives of published relatives, re-implemented from their descriptions for comparison.
+"""Baselines: the objectives of MDP and CoLA, re-implemented from their descriptions.
 
-They are laid on our network and our evidence, so that a difference in the table is one of the
-objective: MDP's cross-attention and CoLA's backbone are not here. Pure functions of tensors.
+They train our network on our evidence, so that rows of the ablation differ in the objective alone:
+MDP's cross-attention and CoLA's backbone are not here. Pure functions of tensors.
 
 Shapes: B clips, T steps, W embedding width.
 """
@@ -17,7 +17,7 @@ from train.losses.mil import (
     mean_of_top,
 )
 
-SHARE = 5  # a fifth of the steps stands for the clip in both schemes
+SHARE = 5  # the top fifth of the steps, in both objectives
 HARD_SHARE = 20
 NEAR, FAR = 3, 6
 
@@ -54,14 +54,15 @@ def deviation_loss(embedding: Tensor, valid: Tensor, labels: Tensor) -> Tensor:
 def hard_snippet_loss(
     embedding: Tensor, logits: Tensor, valid: Tensor, forged: Tensor, temperature: float = 0.07
 ) -> Tensor:
-    """CoLA's snippet contrast: steps at the borders are drawn to the sure steps of their side.
+    """CoLA's snippet contrast: hard steps at borders are pulled to the easy steps of their class.
 
-    In each forged clip the sure (easy) steps are the fifths with the highest and lowest
-    `logits (B, T)`. The clip is cut at its median; hard forged steps lie just inside the cut runs
-    (eroded by 3, not by 6), hard authentic ones just outside (dilated by 6, not by 3), at most a
-    twentieth of the clip, the highest scored. Two InfoNCE terms: the mean of the hard steps of one
-    side has the mean of its easy steps as positive and each easy step of the other as negative.
-    Authentic clips have no borders and are left out (in CoLA every training clip has actions).
+    In each forged clip the easy steps are the fifths with the highest and the lowest
+    `logits (B, T)`. Scores are thresholded at the clip's median; hard forged steps lie just inside
+    the runs above it (eroded by 3, not by 6), hard authentic ones just outside (dilated by 6, not
+    by 3), at most a twentieth of the clip, the highest scored. Two InfoNCE terms: the query is the
+    mean of the hard steps of a class, the positive the mean of its easy steps, the negatives the
+    easy steps of the other class. Authentic clips have no borders and are left out (in CoLA every
+    training clip has actions).
     """
     losses = []
     for z, score, ok in zip(embedding[forged], logits[forged], valid[forged], strict=True):
@@ -70,16 +71,16 @@ def hard_snippet_loss(
             continue
         order = score.argsort()
         easy = len(z) // SHARE
-        sure_authentic, sure_forged = z[order[:easy]], z[order[-easy:]]
+        easy_authentic, easy_forged = z[order[:easy]], z[order[-easy:]]
         inner, outer = borders(score > score.median())
         for place, near, far in (
-            (inner, sure_forged, sure_authentic),
-            (outer, sure_authentic, sure_forged),
+            (inner, easy_forged, easy_authentic),
+            (outer, easy_authentic, easy_forged),
         ):
             if bool(place.any()):
                 ranked = score.masked_fill(~place, -torch.inf).argsort(descending=True)
                 hard = z[ranked[: min(len(z) // HARD_SHARE, int(place.sum()))]]
-                losses.append(_drawn(hard.mean(0), near.mean(0), far, temperature))
+                losses.append(_info_nce(hard.mean(0), near.mean(0), far, temperature))
     return 2 * torch.stack(losses).mean() if losses else embedding.sum() * 0
 
 
@@ -102,7 +103,7 @@ def _eroded(on: Tensor, width: int) -> Tensor:
     return padded.unfold(0, width, 1).amin(1) > 0
 
 
-def _drawn(query: Tensor, positive: Tensor, negatives: Tensor, temperature: float) -> Tensor:
+def _info_nce(query: Tensor, positive: Tensor, negatives: Tensor, temperature: float) -> Tensor:
     query = functional.normalize(query, dim=0)
     near = query @ functional.normalize(positive, dim=0) / temperature
     far = functional.normalize(negatives, dim=-1) @ query / temperature

@@ -45,28 +45,28 @@ def noisy_or_loss(logits: Tensor, valid: Tensor, labels: Tensor) -> Tensor:
 
     `logits`, `valid (B, T, S)`, `labels (B,)`. With p_s of a stream's clip logit the clip is
     authentic with the product of all 1 - p_s (noisy-or, as Maron and Lozano-Perez, 1998, have it
-    for instances); the loss is the binary cross-entropy of that. What one stream explains, the
-    other need not be blamed for. Of a single stream this is `mil_loss`.
+    for instances); the loss is the binary cross-entropy of that. A stream that explains the label
+    takes the gradient from the other. For a single stream this is `mil_loss`.
     """
     known = valid.any(1)
     some = known.any(1)
     if not bool(some.any()):
         return logits.sum() * 0
-    wholes = torch.stack(
+    clips = torch.stack(
         [clip_logits(logits[..., i], valid[..., i]) for i in range(logits.shape[-1])], dim=-1
     )
-    authentic = -functional.softplus(wholes.float()).masked_fill(~known, 0).sum(-1)
+    authentic = -functional.softplus(clips.float()).masked_fill(~known, 0).sum(-1)
     forged = (-torch.expm1(authentic.clamp(max=-1e-30))).log()
     return -torch.where(labels > 0, forged, authentic)[some].mean()
 
 
 def candidates(cues: Tensor, valid: Tensor, forged: Tensor, quantile: float) -> Tensor:
-    """`(B, T, S) bool`: the steps that MIL may take for the forged ones of a clip.
+    """`(B, T, S) bool`: the steps that MIL may choose as the forged ones of a clip.
 
-    MIL alone can't tell a forgery from what surrounds it: both set forged clips apart, and often
-    it learns the wrong one. So where a stream may be forged, `forged (B, S)`, steps are left out
-    whose cue `cues (B, T, S)`, the reconstruction error for instance, is below that `quantile` of
-    the clip; elsewhere every `valid (B, T, S)` step stays.
+    Clip labels alone do not tell a forgery from its context: both occur in forged clips only, and
+    MIL often learns the context. So where a stream may be forged, `forged (B, S)`, the steps are
+    left out whose cue `cues (B, T, S)`, such as the reconstruction error, is below that `quantile`
+    of the clip; elsewhere every `valid (B, T, S)` step stays.
     """
     known = torch.where(valid, cues, torch.nan)
     least = known.nanquantile(quantile, dim=1, keepdim=True)
@@ -74,11 +74,11 @@ def candidates(cues: Tensor, valid: Tensor, forged: Tensor, quantile: float) -> 
 
 
 def minority_loss(logits: Tensor, valid: Tensor) -> Tensor:
-    """Partial forgeries are the smaller part: the lower half of a clip's steps is authentic.
+    """Prior that partial forgeries are the minority: the lower half of a clip's steps is authentic.
 
-    Cross-entropy of the mean of that half's logits with "authentic", in clips of either label. MIL
-    alone is as content with a network that flags what surrounds the forgery; this is not. It is
-    wrong for clips that are forged for more than half of their time.
+    Cross-entropy of the mean of that half's logits with "authentic", in clips of either label. It
+    penalises a network that flags the context of a forgery, which MIL alone does not. It is wrong
+    for clips that are forged for more than half of their time.
     """
     known = valid.any(1)
     if not bool(known.any()):

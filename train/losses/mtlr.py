@@ -13,13 +13,13 @@ from deeploc.models.fdn import either
 
 
 def mtlr_loss(logits: Tensor, seen: Tensor, heard: Tensor) -> Tensor:
-    """Multi-task learning reinforcement: the three heads must tell one story.
+    """Multi-task learning reinforcement: consistency of the three heads.
 
-    The fused score of a step agrees with the larger of the stream scores and the other way round:
+    The fused score of a step is drawn to the larger of the stream scores, and the other way round:
     mean squared differences with stop-gradient on either side (`logits (B, T, 3)`).
     """
     scores = logits.sigmoid()
     streams = either(scores, seen, heard)
     fused, valid = scores[..., 2], seen | heard
-    apart = (fused - streams.detach()).square() + (streams - fused.detach()).square()
-    return (apart * valid).sum() / valid.sum().clamp(min=1)
+    squared = (fused - streams.detach()).square() + (streams - fused.detach()).square()
+    return (squared * valid).sum() / valid.sum().clamp(min=1)

@@ -61,9 +61,9 @@ def authentic_logits(fdn: FDN, batches: Iterable[ClipBatch]) -> list[Tensor]:
 
 
 def authentic_gates(scores: Tensor, high: float = 0.99) -> tuple[float, float]:
-    """The scores between which nothing counts as known: median and `high` quantile of steps of
-    authentic training clips, `scores (N,)`. Nothing of a forged clip sets them; without any score
-    nothing counts as known."""
+    """The scores between which a step stays unlabelled: median and `high` quantile of the steps of
+    authentic training clips, `scores (N,)`. Forged clips have no influence; without any score no
+    step is labelled."""
     if not len(scores):
         return -math.inf, math.inf
     low, top = np.quantile(scores.detach().cpu().numpy(), [0.5, high])
