@@ -24,9 +24,9 @@ from deeploc.analyzer import (
 )
 from deeploc.cli.flags import add_max_minutes
 from deeploc.cli.sources import (
-    clips_of,
-    fetched,
-    is_one,
+    find_clips,
+    is_single_clip,
+    local_copy,
 )
 from deeploc.errors import (
     Cancelled,
@@ -69,11 +69,11 @@ def main(
         return benchmark(arguments[1:])
     parser = _parser()
     options = parser.parse_args(arguments)
-    several = len(options.clips) > 1 or not is_one(options.clips[0])
+    several = len(options.clips) > 1 or not is_single_clip(options.clips[0])
     if several and options.json and options.json.exists() and not options.json.is_dir():
         parser.error(f"--json {options.json} is a file: several clips need a folder")
     try:
-        clips = clips_of(options.clips)
+        clips = find_clips(options.clips)
         targets = _targets(clips, options.json, several)
         analyzer = load(options)
         return (_run_several if several else _run_one)(analyzer, clips, targets, options)
@@ -183,7 +183,7 @@ def _analyse(
 ) -> Report:
     """The report of a clip. What no one foresaw becomes a sentence too: one clip, one line."""
     try:
-        with fetched(clip) as path:
+        with local_copy(clip) as path:
             return analyzer(path, hook=hook, face=face)
     except (DeepLocError, Cancelled):
         raise

@@ -75,7 +75,7 @@ def measure_clip(path: Path, device: str) -> dict[str, float]:
     report = localizer(path, preview=lambda *_: firsts.append(time.perf_counter() - begin))
     clip = open_clip(path)
     begin = time.perf_counter()
-    for _ in clip.pictures():
+    for _ in clip.lazy_frames():
         pass
     alone = (time.perf_counter() - begin) / clip.info.duration_s
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -30,8 +30,8 @@ from deeploc.analyzer import Analyzer
 from deeploc.checkpoints import load_checkpoint
 from deeploc.cli.flags import add_max_minutes
 from deeploc.cli.sources import (
-    clips_of,
-    fetched,
+    find_clips,
+    local_copy,
 )
 from deeploc.errors import DeepLocError
 from deeploc.localizer import load_localizer
@@ -92,7 +92,7 @@ class Scorer:
         row = row | {"model": info.name, "model_revision": info.revision}
         row |= {"model_sha256": info.sha256}
         try:
-            with fetched(row["clip"]) as path:
+            with local_copy(row["clip"]) as path:
                 row |= {"sha256": file_sha256(path)}
                 found = scored(self.analyzer(path))
         except DeepLocError as error:
@@ -261,7 +261,7 @@ def main(arguments: list[str]) -> int:
         )
         return 1
     try:
-        clips = clips_of(options.places)
+        clips = find_clips(options.places)
         results = Results(options.out)
         _check(results, load_checkpoint(options.checkpoint)[1].sha256)
         with _ray(options.workers or os.cpu_count() or 1):

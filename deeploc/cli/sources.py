@@ -1,6 +1,7 @@
 """Where many clips are: folders, CSV files, anything fsspec reaches, datasets on the Hub.
 
-A clip is named by its path or address; `fetched` makes a local file of it. Nothing here opens one.
+A clip is named by its path or address; `local_copy` makes a local file of it. Nothing here opens
+one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def is_remote(place: str) -> bool:
     return "://" in place
 
 
-def is_one(place: str) -> bool:
+def is_single_clip(place: str) -> bool:
     """Whether the place is a single clip, by its name alone where it is remote."""
     if is_remote(place):
         return "*" not in place and is_video(place)
@@ -38,7 +39,7 @@ def _is_pattern(place: str) -> bool:
     return "*" in place and not Path(place).exists()
 
 
-def clips_of(places: Iterable[str]) -> list[str]:
+def find_clips(places: Iterable[str]) -> list[str]:
     """The clips of folders, patterns, CSV files, addresses and clips, each once, in order.
 
     Raises `UnreadableMedia` for a place that can't be read or holds none.
@@ -47,7 +48,7 @@ def clips_of(places: Iterable[str]) -> list[str]:
 
 
 def _clips(place: str) -> list[str]:
-    if is_one(place):
+    if is_single_clip(place):
         return [place]
     try:
         found = _of_csv(place) if place.lower().endswith(".csv") else _of_folder(place)
@@ -89,7 +90,7 @@ def _beside(csv: str, name: str) -> str:
 
 
 @contextmanager
-def fetched(clip: str) -> Iterator[Path]:
+def local_copy(clip: str) -> Iterator[Path]:
     """The clip as a local file, under its own name. Raises `UnreadableMedia`."""
     if not is_remote(clip):
         if not Path(clip).is_file():

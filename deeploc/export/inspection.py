@@ -88,7 +88,7 @@ class InspectionWriter:
                 mean = np.mean(np.stack(rebuilt), axis=0).round().astype(np.uint8)
                 tiles = _tile(original), _tile(mean), error_tile(cells, self._scale)
                 picture = np.concatenate(tiles, axis=1)
-            self._writer.picture(picture, self.written, 1)
+            self._writer.add_frame(picture, self.written, 1)
             self.written += 1
 
     @property

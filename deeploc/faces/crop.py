@@ -13,7 +13,7 @@ from PIL import Image
 from deeploc.faces.track import FaceTrack
 from deeploc.media.clip import (
     Clip,
-    Picture,
+    LazyFrame,
 )
 
 CROP_MARGIN = 1.1
@@ -35,18 +35,18 @@ def crop_faces(clip: Clip, squares: np.ndarray, size: int) -> Iterator[np.ndarra
     Yields exactly `len(squares)` items, None too where the picture can't be decoded.
     """
     steps = 0
-    for picture, square in zip(clip.pictures(), squares, strict=False):
+    for frame, square in zip(clip.lazy_frames(), squares, strict=False):
         steps += 1
-        yield None if np.isnan(square[0]) else _cut(picture, square, size)
+        yield None if np.isnan(square[0]) else _cut(frame, square, size)
     for _ in range(steps, len(squares)):
         yield None
 
 
-def _cut(picture: Picture, square: np.ndarray, size: int) -> np.ndarray:
+def _cut(frame: LazyFrame, square: np.ndarray, size: int) -> np.ndarray:
     left, top = np.floor(square[:2]).astype(int)
     right, bottom = np.ceil(square[2:]).astype(int)
-    height, width = picture.height, picture.width
-    inside = picture.region((max(left, 0), max(top, 0), min(right, width), min(bottom, height)))
+    height, width = frame.height, frame.width
+    inside = frame.region((max(left, 0), max(top, 0), min(right, width), min(bottom, height)))
     rows, columns = (max(-top, 0), max(bottom - height, 0)), (max(-left, 0), max(right - width, 0))
     patch = Image.fromarray(np.pad(inside, (rows, columns, (0, 0)), mode="edge"))
     x0, y0, x1, y1 = (float(edge) for edge in square)

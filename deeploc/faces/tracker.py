@@ -49,8 +49,8 @@ def track_faces(
     found: list[_Sightings] = []
     batch: list[np.ndarray] = []
     seen = 0
-    for number, picture in enumerate(clip.pictures(every=DETECT_EVERY)):
-        batch.append(picture.at_most(DETECT_WIDTH))
+    for number, frame in enumerate(clip.lazy_frames(every=DETECT_EVERY)):
+        batch.append(frame.no_wider_than(DETECT_WIDTH))
         seen = number + 1
         if len(batch) == DETECT_BATCH:
             _link_batch(found, detector(batch), seen - len(batch))
@@ -61,7 +61,7 @@ def track_faces(
     decoded = min(seen * DETECT_EVERY, n_frames)
     shown = (round(float(clip.pts_s[0]) * clip.grid.rate_hz), decoded)
     scale = max(1.0, clip.info.width / DETECT_WIDTH)
-    tracks = [_fill(sightings, n_frames, shown, scale) for sightings in found]
+    tracks = [_interpolate(sightings, n_frames, shown, scale) for sightings in found]
     tracks = [track for track in tracks if track.visible.sum() >= MIN_FRAMES]
     if not tracks:
         raise NoFace(
@@ -115,7 +115,9 @@ def _iou(one: np.ndarray, other: np.ndarray) -> float:
     return shared / (areas - shared)
 
 
-def _fill(sightings: _Sightings, n_frames: int, shown: tuple[int, int], scale: float) -> FaceTrack:
+def _interpolate(
+    sightings: _Sightings, n_frames: int, shown: tuple[int, int], scale: float
+) -> FaceTrack:
     """Sightings -> one box a step: interpolated over short gaps, smoothed, NaN where unseen.
 
     `scale`: from pixels of the sightings to those of the clip. `shown`: the steps `[start, end)`

@@ -28,7 +28,7 @@ from deeploc.media.decode import (
     JITTER_S,
     SourceFrame,
     first_sound_s,
-    opened,
+    open_container,
     packet_times,
     sound_chunks,
     source_frames,
@@ -65,7 +65,7 @@ class MediaInfo:
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class LazyFrame:
     """The upright picture of a step, converted only as far as it is asked for. Pixels are those of
     `MediaInfo.width`, `height`."""
 
@@ -74,7 +74,7 @@ class Picture:
     height: int
 
     @cached_property
-    def whole(self) -> np.ndarray:
+    def rgb(self) -> np.ndarray:
         """`(H, W, 3) uint8` RGB."""
         return self.frame.upright(self.width, self.height)
 
@@ -82,10 +82,10 @@ class Picture:
         """The part `box` (left, top, right, bottom), which lies inside, `uint8` RGB."""
         return self.frame.region(box, self.width, self.height)
 
-    def at_most(self, width: int) -> np.ndarray:
+    def no_wider_than(self, width: int) -> np.ndarray:
         """The whole picture, scaled down to this width if it is wider."""
         if self.width <= width:
-            return self.whole
+            return self.rgb
         return self.frame.upright(width, round(self.height * width / self.width), "BICUBIC")
 
 
@@ -113,9 +113,9 @@ class Clip:
 
         Neighbouring steps may share one array: don't write into it.
         """
-        return (picture.whole for picture in self.pictures())
+        return (frame.rgb for frame in self.lazy_frames())
 
-    def pictures(self, every: int = 1) -> Iterator[Picture]:
+    def lazy_frames(self, every: int = 1) -> Iterator[LazyFrame]:
         """What is on display at the middle of each of the steps 0, `every`, 2 `every`, ...
 
         The first frame also stands for the time before it. Ends early where the picture stops
@@ -123,11 +123,11 @@ class Clip:
         """
         step = 0
         for frame, until_s in self._shown():
-            picture = Picture(frame, self.info.width, self.info.height)
+            lazy = LazyFrame(frame, self.info.width, self.info.height)
             while (step + 0.5) / self.grid.rate_hz < until_s - TIE_S:
                 if step >= self.grid.n_frames:
                     return
-                yield picture
+                yield lazy
                 step += every
 
     def beginning(self, duration_s: float) -> Clip:
@@ -253,7 +253,7 @@ def _read_sound(path: Path, zero_s: float, grid: FrameGrid) -> _Sound:
 
 def _scan(path: Path) -> _Scan:
     """Reads all packets and the first decoded frame of picture and sound."""
-    with opened(path) as container:
+    with open_container(path) as container:
         video_stream(container, path)
         has_audio = container.streams.best("audio") is not None
     first = next(source_frames(path, 0.0), None)

@@ -74,7 +74,7 @@ class SourceFrame:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[av.container.InputContainer]:
+def open_container(path: Path) -> Iterator[av.container.InputContainer]:
     """The file opened for demuxing. Raises `UnreadableMedia`."""
     if not path.is_file():
         raise UnreadableMedia(f"There is no file {path.name}. Choose a video file.")
@@ -115,7 +115,7 @@ def video_stream(container: av.container.InputContainer, path: Path) -> av.Video
 def source_frames(path: Path, zero_s: float) -> Iterator[SourceFrame]:
     """Decodes the picture: the source frames in order of display, without the damaged ones."""
     reformatter = VideoReformatter()
-    with opened(path) as container:
+    with open_container(path) as container:
         stream = video_stream(container, path)
         gap_s = float(1 / (stream.average_rate or 25))
         last_s = -np.inf
@@ -154,7 +154,7 @@ def sound_chunks(path: Path, zero_s: float, rate_hz: int) -> Iterator[tuple[int,
     A new resampler starts wherever timestamps jump, so that gaps and late starts stay in place.
     Yields nothing where there is no decodable sound.
     """
-    with opened(path) as container:
+    with open_container(path) as container:
         stream = container.streams.best("audio")
         if stream is None:
             return
@@ -164,20 +164,20 @@ def sound_chunks(path: Path, zero_s: float, rate_hz: int) -> Iterator[tuple[int,
             start_s = due_s if frame.pts is None else float(frame.pts * frame.time_base) - zero_s
             before, kind = kind, (frame.sample_rate, frame.format.name, frame.layout.name)
             if kind != before or abs(start_s - due_s) > SOUND_GAP_S:
-                yield from _placed(resampler, None, position)
+                yield from _resample(resampler, None, position)
                 resampler = av.AudioResampler("flt", "mono", rate_hz)
                 run_s = start_s if np.isfinite(start_s) else 0.0
                 position, run_samples = round(run_s * rate_hz), 0
             frame.pts = None
-            for start, samples in _placed(resampler, frame, position):
+            for start, samples in _resample(resampler, frame, position):
                 yield start, samples
                 position = start + len(samples)
             run_samples += frame.samples
             due_s = run_s + run_samples / frame.sample_rate
-        yield from _placed(resampler, None, position)
+        yield from _resample(resampler, None, position)
 
 
-def _placed(
+def _resample(
     resampler: av.AudioResampler | None, frame: av.AudioFrame | None, position: int
 ) -> Iterator[tuple[int, np.ndarray]]:
     for part in resampler.resample(frame) if resampler is not None else ():
@@ -188,7 +188,7 @@ def _placed(
 
 def first_sound_s(path: Path) -> float:
     """The file's own timestamp of the first decoded sound, priming left out; inf without any."""
-    with opened(path) as container:
+    with open_container(path) as container:
         stream = container.streams.best("audio")
         frames = iter(()) if stream is None else _decoded(container, stream)
         for frame in frames:
@@ -200,7 +200,7 @@ def packet_times(path: Path) -> tuple[np.ndarray | None, float, float, float]:
     """Sorted frame times (None where packets lack them), last frame's length, end, promised end."""
     times: dict[float, float] = {}
     complete, end_s = True, -np.inf
-    with opened(path) as container:
+    with open_container(path) as container:
         video = video_stream(container, path)
         audio = container.streams.best("audio")
         streams = [video] if audio is None else [video, audio]

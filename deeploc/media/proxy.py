@@ -18,7 +18,7 @@ from deeploc.media.clip import (
     open_clip,
 )
 from deeploc.media.decode import (
-    opened,
+    open_container,
     sound_chunks,
     source_frames,
     video_stream,
@@ -66,7 +66,7 @@ def plays_in_browser(clip: Clip) -> bool:
     suffix = clip.path.suffix.lower()
     if abs(clip.zero_s) > ZERO_SLACK_S or suffix not in CONTAINERS:
         return False
-    with opened(clip.path) as container:
+    with open_container(clip.path) as container:
         video = video_stream(container, clip.path)
         audio = container.streams.best("audio")
         return (
@@ -111,14 +111,14 @@ def _transcode(clip: Clip, target: Path, progress: Callable[[int, int], None]) -
             progress(index, len(ends_s))
             length_s = max(ends_s[index] - frame.start_s, 0.001)
             pts, duration = (round(seconds / TIME_BASE) for seconds in (frame.start_s, length_s))
-            writer.picture(frame.upright(writer.width, writer.height), pts, duration)
+            writer.add_frame(frame.upright(writer.width, writer.height), pts, duration)
             while has_audio and writer.written_samples < frame.start_s * SOUND_RATE_HZ:
                 samples = next(sound, None)
                 if samples is None:
                     break
-                writer.sound(samples)
+                writer.add_sound(samples)
         for samples in sound:
-            writer.sound(samples)
+            writer.add_sound(samples)
 
 
 def gapless_sound(clip: Clip) -> Iterator[np.ndarray]:

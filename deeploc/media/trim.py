@@ -19,7 +19,7 @@ from deeploc.errors import (
 )
 from deeploc.media.decode import (
     first_sound_s,
-    opened,
+    open_container,
     packet_times,
     video_stream,
 )
@@ -79,7 +79,7 @@ def _zero_s(path: Path) -> float:
 def _keyframe_s(path: Path, start_s: float) -> float:
     """When the last picture that needs no other one is shown, at or before `start_s`."""
     found = None
-    with opened(path) as source:
+    with open_container(path) as source:
         for packet in source.demux(video_stream(source, path)):
             if packet.pts is None or not packet.is_keyframe:
                 continue
@@ -93,7 +93,7 @@ def _keyframe_s(path: Path, start_s: float) -> float:
 
 
 def _copy(path: Path, target: Path, begin_s: float, end_s: float) -> None:
-    with opened(path) as source, av.open(str(target), "w") as out:
+    with open_container(path) as source, av.open(str(target), "w") as out:
         picture = video_stream(source, path)
         sound = source.streams.best("audio")
         copies = {each: out.add_stream_from_template(each) for each in (picture, sound) if each}

@@ -45,7 +45,7 @@ class Mp4Writer:
         self.written_samples = 0
         self.lengths: dict[int, int] = {}  # the encoder forgets how long a frame lasts
 
-    def picture(self, picture: np.ndarray, pts: int, duration: int) -> None:
+    def add_frame(self, picture: np.ndarray, pts: int, duration: int) -> None:
         """Adds `(H, W, 3) uint8` RGB, shown at `pts * time_base`."""
         even = np.ascontiguousarray(picture[: self.height, : self.width])
         frame = av.VideoFrame.from_ndarray(even, format="rgb24")
@@ -59,7 +59,7 @@ class Mp4Writer:
                 packet.duration = self.lengths.pop(packet.pts)
             self.container.mux(packet)
 
-    def sound(self, samples: np.ndarray) -> None:
+    def add_sound(self, samples: np.ndarray) -> None:
         """Adds `(n,) float32` right after the sound added before."""
         assert self.audio is not None
         if not len(samples):
@@ -106,11 +106,11 @@ def write_clip(
         Path(path), size, 1 / rate, rate, audio_rate_hz, options, audio_bitrate
     ) as writer:
         while picture is not None:
-            writer.picture(picture, index, 1)
+            writer.add_frame(picture, index, 1)
             if audio is not None:
                 begin, end = (round(n * AUDIO_RATE_HZ / rate) for n in (index, index + 1))
-                writer.sound(audio[begin:end])
+                writer.add_sound(audio[begin:end])
             picture = next(frames, None)
             index += 1
         if audio is not None:
-            writer.sound(audio[round(index * AUDIO_RATE_HZ / rate) :])
+            writer.add_sound(audio[round(index * AUDIO_RATE_HZ / rate) :])

@@ -32,7 +32,7 @@ def write_numbered(path: Path, rate: Fraction | None, n_frames: int) -> Path:
             bits = [255 * (index >> bit & 1) for bit in range(BITS)]
             row = np.repeat(np.array(bits, np.uint8), SIDE)
             picture = np.broadcast_to(row[None, :, None], (2 * SIDE, BITS * SIDE, 3))
-            writer.picture(picture, start, end - start)
+            writer.add_frame(picture, start, end - start)
     return path
 
 

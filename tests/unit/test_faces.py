@@ -24,26 +24,26 @@ from deeploc.timeline import FrameGrid
 
 
 @dataclass
-class DrawnPicture:
-    """Looks like a Picture."""
+class DrawnFrame:
+    """Looks like a LazyFrame."""
 
-    whole: np.ndarray
+    rgb: np.ndarray
 
     @property
     def height(self):
-        return len(self.whole)
+        return len(self.rgb)
 
     @property
     def width(self):
-        return self.whole.shape[1]
+        return self.rgb.shape[1]
 
     def region(self, box):
         left, top, right, bottom = box
-        return self.whole[top:bottom, left:right]
+        return self.rgb[top:bottom, left:right]
 
-    def at_most(self, width):
+    def no_wider_than(self, width):
         by = max(1, self.width // width)
-        return self.whole[::by, ::by]
+        return self.rgb[::by, ::by]
 
 
 @dataclass
@@ -65,11 +65,11 @@ class DrawnClip:
     def info(self):
         return MediaInfo("drawn.mp4", self.n_frames / 25, 25.0, 320, 240, False)
 
-    def pictures(self, every=1):
+    def lazy_frames(self, every=1):
         for number in range(0, self.decoded or self.n_frames, every):
             frame = np.zeros((240, 320, 3), np.uint8)
             frame[0, 0] = number // 256, number % 256, 0
-            yield DrawnPicture(frame)
+            yield DrawnFrame(frame)
 
 
 def detector(*faces):
@@ -146,8 +146,8 @@ class OneFrame:
     def __init__(self, frame):
         self.frame = frame
 
-    def pictures(self):
-        yield DrawnPicture(self.frame)
+    def lazy_frames(self):
+        yield DrawnFrame(self.frame)
 
 
 def crop(frame, square, size=16):

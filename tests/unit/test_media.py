@@ -64,7 +64,7 @@ def test_variable_rate_keeps_times_and_shows_the_right_frame(tmp_path: Path) -> 
     steps = [shown(f) for f in clip.frames()]
     assert steps == expected(clip.pts_s, clip.grid.n_frames)
     assert [shown(f) for f in clip.frames()] == steps
-    assert [shown(picture.whole) for picture in clip.pictures(every=4)] == steps[::4]
+    assert [shown(picture.rgb) for picture in clip.lazy_frames(every=4)] == steps[::4]
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
@@ -113,7 +113,7 @@ def test_a_region_is_a_part_of_the_whole(
     tmp_path: Path, name: str, codec: str, pix_fmt: str, size: tuple[int, int]
 ) -> None:
     path = write_av(tmp_path / name, np.arange(25) / 25, codec, pix_fmt, size=size)
-    picture = next(iter(open_clip(path).pictures()))
+    picture = next(iter(open_clip(path).lazy_frames()))
     width, height = size
     for box in (
         (0, 0, width, height),
@@ -122,9 +122,9 @@ def test_a_region_is_a_part_of_the_whole(
         (width - 51, 7, width, 9),
     ):
         left, top, right, bottom = box
-        np.testing.assert_array_equal(picture.region(box), picture.whole[top:bottom, left:right])
-    assert picture.at_most(100).shape == (75, 100, 3)
-    assert picture.at_most(width) is picture.whole
+        np.testing.assert_array_equal(picture.region(box), picture.rgb[top:bottom, left:right])
+    assert picture.no_wider_than(100).shape == (75, 100, 3)
+    assert picture.no_wider_than(width) is picture.rgb
 
 
 def test_the_beginning_of_a_clip_is_a_clip(tmp_path: Path) -> None:

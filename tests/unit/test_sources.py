@@ -8,17 +8,17 @@ import fsspec
 import pytest
 
 from deeploc.cli.sources import (
-    clips_of,
-    fetched,
+    find_clips,
+    local_copy,
 )
 from deeploc.errors import UnreadableMedia
 from tests.hub import FIRST, Hub, serving
 
 LIST = """
 import sys
-from deeploc.cli.sources import clips_of, fetched
-for clip in clips_of(sys.argv[1:]):
-    with fetched(clip) as path:
+from deeploc.cli.sources import find_clips, local_copy
+for clip in find_clips(sys.argv[1:]):
+    with local_copy(clip) as path:
         print(clip, path.name, path.read_bytes().decode())
 """
 
@@ -32,14 +32,14 @@ def folder(tmp_path):
 
 
 def test_a_folder_is_looked_through(folder):
-    found = [os.path.relpath(clip, folder) for clip in clips_of([str(folder)])]
+    found = [os.path.relpath(clip, folder) for clip in find_clips([str(folder)])]
     assert found == ["a.MOV", "b.mp4", "deep/c.webm"]
 
 
 def test_a_clip_is_taken_once_and_as_it_is_named(folder):
     clip = str(folder / "b.mp4")
-    assert clips_of([clip, str(folder), clip])[0] == clip
-    assert len(clips_of([clip, str(folder), clip])) == 3
+    assert find_clips([clip, str(folder), clip])[0] == clip
+    assert len(find_clips([clip, str(folder), clip])) == 3
 
 
 @pytest.mark.parametrize("column", ["file", "path"])
@@ -48,7 +48,7 @@ def test_paths_in_a_csv_count_from_its_folder(folder, column):
     csv.write_text(
         f"id,{column}\n1,b.mp4\n2, deep/c.webm \n3,\n4,{folder / 'a.MOV'}\n5,hf://x/y.mp4\n"
     )
-    found = clips_of([str(csv)])
+    found = find_clips([str(csv)])
     assert [os.path.relpath(clip, folder) for clip in found[:3]] == [
         "b.mp4",
         "deep/c.webm",
@@ -64,38 +64,38 @@ def test_paths_in_a_csv_count_from_its_folder(folder, column):
 def test_a_csv_of_something_else_is_a_sentence(tmp_path, content, said):
     (tmp_path / "list.csv").write_text(content)
     with pytest.raises(UnreadableMedia, match=said):
-        clips_of([str(tmp_path / "list.csv")])
+        find_clips([str(tmp_path / "list.csv")])
 
 
 def test_a_pattern_gives_the_clips_that_it_fits(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    assert clips_of(["*.mp4"]) == ["b.mp4"]
-    assert clips_of(["**/*"]) == ["a.MOV", "b.mp4", "deep/c.webm"]
+    assert find_clips(["*.mp4"]) == ["b.mp4"]
+    assert find_clips(["**/*"]) == ["a.MOV", "b.mp4", "deep/c.webm"]
     with pytest.raises(UnreadableMedia, match="holds no video files"):
-        clips_of(["*.avi"])
+        find_clips(["*.avi"])
     (folder / "b*.mp4").write_text("a file of that very name")
-    assert clips_of(["b*.mp4"]) == ["b*.mp4"]
+    assert find_clips(["b*.mp4"]) == ["b*.mp4"]
     fsspec.filesystem("memory").pipe("/pattern/one.mp4", b"one")
-    assert clips_of(["memory://pattern/*.mp4"]) == ["memory:///pattern/one.mp4"]
+    assert find_clips(["memory://pattern/*.mp4"]) == ["memory:///pattern/one.mp4"]
 
 
 def test_an_empty_folder_and_an_unknown_protocol_are_sentences(tmp_path):
     with pytest.raises(UnreadableMedia, match="holds no video files"):
-        clips_of([str(tmp_path)])
+        find_clips([str(tmp_path)])
     with pytest.raises(UnreadableMedia, match="can't be read"):
-        clips_of(["gopher://somewhere/clips"])
+        find_clips(["gopher://somewhere/clips"])
 
 
 def test_other_file_systems_are_read_through_fsspec():
     memory = fsspec.filesystem("memory")
     memory.pipe("/archive/one.mp4", b"one")
     memory.pipe("/archive/list.csv", b"file\none.mp4\nnone.mp4\n")
-    assert clips_of(["memory://archive"]) == ["memory:///archive/one.mp4"]
-    first, second = clips_of(["memory://archive/list.csv"])
-    with fetched(first) as path:
+    assert find_clips(["memory://archive"]) == ["memory:///archive/one.mp4"]
+    first, second = find_clips(["memory://archive/list.csv"])
+    with local_copy(first) as path:
         assert (path.name, path.read_bytes()) == ("one.mp4", b"one")
     assert not path.exists()
-    with pytest.raises(UnreadableMedia, match="could not be fetched"), fetched(second):
+    with pytest.raises(UnreadableMedia, match="could not be fetched"), local_copy(second):
         pass
 
 

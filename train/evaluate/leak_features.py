@@ -18,7 +18,7 @@ from deeploc.media.clip import (
     open_clip,
 )
 from deeploc.media.decode import (
-    opened,
+    open_container,
     source_frames,
 )
 from train.data.sound_files import read_sound
@@ -93,7 +93,7 @@ def measure_file(path: Path) -> Nuisances:
 def _packets(path: Path) -> dict[str, np.ndarray]:
     """By kind of stream, `(N, 3) float64`: time in seconds, bytes and key flag, sorted by time."""
     rows: dict[str, list[tuple[float, int, bool]]] = {}
-    with opened(path) as container:
+    with open_container(path) as container:
         chosen = [container.streams.best(kind) for kind in ("video", "audio")]
         for packet in container.demux([stream for stream in chosen if stream is not None]):
             if packet.pts is not None and packet.size:
