@@ -24,7 +24,7 @@ from deeploc.timeline import (
 
 Truth = Mapping[str, Timeline | Sequence[Segment]]
 Proposals = Mapping[str, Sequence[Localization]]
-Measure = Callable[[np.ndarray], float]  # weights (C,), how often each clip counts -> the number
+Metric = Callable[[np.ndarray], float]  # weights (C,), how often each clip counts -> the number
 AR_TIOUS = tuple(0.5 + 0.05 * step for step in range(10))
 
 
@@ -49,7 +49,7 @@ class Overlaps:
             tuple(_ious(items, truth[clip]) for clip, items in ranked.items()),
         )
 
-    def average_precision(self, tiou: float) -> Measure:
+    def average_precision(self, tiou: float) -> Metric:
         """AP at one tIoU; authentic clips count through their false alarms.
 
         Each true segment, in order, takes the most confident unused proposal of its clip whose IoU
@@ -61,7 +61,7 @@ class Overlaps:
         owner, at = self._pooled(tiou)
         hit_owner, n_true = owner[at], self._n_true()
 
-        def measure(weights: np.ndarray) -> float:
+        def metric(weights: np.ndarray) -> float:
             total = weights @ n_true
             if not total:
                 return float("nan")
@@ -69,9 +69,9 @@ class Overlaps:
             precision = np.cumsum(gained) / np.maximum(np.cumsum(weights[owner])[at], 1)
             return float((_envelope(precision) * gained).sum() / total)
 
-        return measure
+        return metric
 
-    def average_recall(self, n: int, drop_empty: bool = False) -> Measure:
+    def average_recall(self, n: int, drop_empty: bool = False) -> Metric:
         """AR at the `n` most confident proposals a clip, the mean over tIoU 0.50, 0.55, ... 0.95.
 
         A true segment is found when any of them overlaps it by more than the tIoU. Authentic clips
@@ -230,12 +230,12 @@ def resample(units: Sequence[str], n: int, seed: int) -> np.ndarray:
     return drawn[:, unit].astype(float)
 
 
-def interval(measure: Measure, draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """The percentile bootstrap interval of a measure over `draws (n, C)` of `resample`.
+def interval(metric: Metric, draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """The percentile bootstrap interval of a metric over `draws (n, C)` of `resample`.
 
-    Draws in which the measure is undefined don't count; NaN unless most of them do.
+    Draws in which the metric is undefined don't count; NaN unless most of them do.
     """
-    values = np.array([measure(weights) for weights in draws])
+    values = np.array([metric(weights) for weights in draws])
     values = values[~np.isnan(values)]
     if len(values) <= len(draws) / 2:
         return float("nan"), float("nan")

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from deeploc.errors import DeepLocError
 from deeploc.models.rt_deeploc import (
     VALUES,
     RTDeepLoc,
@@ -159,7 +160,7 @@ def test_rows_are_configurations_that_differ_where_their_names_say():
 
 
 def test_a_row_that_nobody_knows_is_refused():
-    with pytest.raises(ValueError, match="No row is called MIL twice"):
+    with pytest.raises(DeepLocError, match="No row is called MIL twice"):
         ablation.asked_rows(DiscoverConfig(), ("clip",), ("MIL twice",))
 
 

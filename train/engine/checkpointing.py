@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,7 @@ from deeploc.models.rt_deeploc import RTDeepLoc
 from train.config import keep_config
 from train.engine.ranks import Ranks
 
-try:
-    from torch.utils import tensorboard
-except ImportError:  # requirements-train.txt
-    tensorboard = None  # type: ignore[assignment]
+TENSORBOARD = find_spec("tensorboard") and import_module("torch.utils.tensorboard")
 
 
 @dataclass(frozen=True)
@@ -87,8 +86,8 @@ class TensorBoardCurves:
 
     def __init__(self, folder: Path, done: int, writes: bool = True) -> None:
         self._writer = None
-        if writes and tensorboard is not None:
-            self._writer = tensorboard.SummaryWriter(str(folder), purge_step=done + 1)
+        if writes and TENSORBOARD:
+            self._writer = TENSORBOARD.SummaryWriter(str(folder), purge_step=done + 1)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         if self._writer:

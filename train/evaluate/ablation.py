@@ -21,6 +21,7 @@ import tyro
 from safetensors.torch import load_file, save_file
 
 from deeploc.checkpoints import load_checkpoint
+from deeploc.errors import DeepLocError
 from deeploc.evidence import (
     Evidence,
     error_scores,
@@ -171,12 +172,12 @@ def asked_rows(
 ) -> list[tuple[Labels, AblationRow]]:
     """The rows of these labels and names, in the order of the table; the reference is always there.
 
-    Raises `ValueError` for a name that no row has.
+    Raises `DeepLocError` for a name that no row has.
     """
     rows = ablation_rows(base)
     unknown = set(names) - {row.name for row in rows}
     if unknown:
-        raise ValueError(
+        raise DeepLocError(
             f"No row is called {min(unknown)}. Rows: {'; '.join(r.name for r in rows)}"
         )
     asked = {(kind, name) for kind in labels for name in names or [row.name for row in rows]}

@@ -14,7 +14,7 @@ import numpy as np
 from deeploc.annotations import read_truths
 from deeploc.calibration import Calibration
 from deeploc.metrics import (
-    Measure,
+    Metric,
     interval,
     step_labels,
 )
@@ -110,7 +110,7 @@ def by_kind(
     untouched = np.array([sample.pristine for sample in samples])
     scores = [method.scores[sample.annotation.file] for sample in samples]
     fused = np.nan_to_num(clip_scores([item["fused"] for item in scores]))
-    metrics: dict[str, Measure] = {
+    metrics: dict[str, Metric] = {
         f"{ALARMS}, {stream}": alarm_rate(
             samples, [item[stream] for item in scores], method.thresholds.get(stream)
         )
@@ -191,7 +191,7 @@ def errors_by_family(samples: list[CachedClip], method: Method) -> list[dict]:
     return records
 
 
-def _share(chosen: np.ndarray) -> Measure:
+def _share(chosen: np.ndarray) -> Metric:
     """The share of clips that are `chosen (C,) bool`."""
     return lambda weights: float(weights @ chosen / weights.sum()) if weights.any() else np.nan
 

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from deeploc.metrics import (
-    Measure,
+    Metric,
     Overlaps,
     Ranking,
     interval,
@@ -51,7 +51,7 @@ class StreamEvaluation:
 
     forged: np.ndarray
     overlaps: Overlaps
-    metrics: Mapping[str, Measure]
+    metrics: Mapping[str, Metric]
 
     def all_metrics(self, weights: np.ndarray) -> dict[str, float]:
         return {name: metric(weights) for name, metric in self.metrics.items()}
@@ -74,7 +74,7 @@ def evaluate_stream(samples: list[CachedClip], method: Method, stream: Stream) -
     inside = step_ranking(truth, {file: item for file, item in own.items() if len(truth[file])})
     clips = Ranking.of(forged, clip_scores(list(own.values())))
     precisions = {tiou: overlaps.average_precision(tiou) for tiou in AP_TIOUS}
-    metrics: dict[str, Measure] = {
+    metrics: dict[str, Metric] = {
         "mean AP": lambda w: float(np.mean([precisions[tiou](w) for tiou in MEAN_AP_TIOUS])),
         **{f"AP@{tiou}": metric for tiou, metric in precisions.items()},
         **{f"AR@{n}": overlaps.average_recall(n) for n in AR_COUNTS},
@@ -89,7 +89,7 @@ def evaluate_stream(samples: list[CachedClip], method: Method, stream: Stream) -
 
 def alarm_rate(
     samples: list[CachedClip], scores: Sequence[FrameScores], threshold: float | None
-) -> Measure:
+) -> Metric:
     """Intervals above the threshold in authentic clips, by the minute of such clips; NaN without a
     threshold."""
     authentic = np.array([not sample.annotation.forged for sample in samples])
@@ -98,11 +98,11 @@ def alarm_rate(
         return lambda weights: float("nan")
     alarms = authentic * np.array([len(to_timeline(item, threshold)) for item in scores])
 
-    def measure(weights: np.ndarray) -> float:
+    def metric(weights: np.ndarray) -> float:
         total = weights @ minutes
         return float(weights @ alarms / total) if total else float("nan")
 
-    return measure
+    return metric
 
 
 def clip_scores(scores: Sequence[FrameScores]) -> np.ndarray:
