@@ -27,13 +27,13 @@ from deeploc.models.rt_deeploc import (
     VALUES,
     RTDeepLoc,
 )
-from deeploc.scores import STREAMS, FrameScores, Kind, Stream
-from deeploc.timeline import FrameGrid
-from deeploc.windows import (
+from deeploc.preprocess.windows import (
     OverlapAdd,
     Window,
     cut_windows,
 )
+from deeploc.scores import STREAMS, FrameScores, Kind, Stream
+from deeploc.timeline import FrameGrid
 
 STRIDE = 8
 BATCH = 16

@@ -22,10 +22,6 @@ from deeploc.analyzer import (
     ProgressHook,
     ignore_progress,
 )
-from deeploc.audio import (
-    MEL_BINS,
-    waveform_peaks,
-)
 from deeploc.calibration import (
     UNCALIBRATED_MARKS,
     heat_scale,
@@ -61,7 +57,11 @@ from deeploc.postprocess import (
     to_proposals,
     to_timeline,
 )
-from deeploc.preprocess import (
+from deeploc.preprocess.audio import (
+    MEL_BINS,
+    waveform_peaks,
+)
+from deeploc.preprocess.inputs import (
     ModelInput,
     prepare,
     prepare_sound,

@@ -18,13 +18,13 @@ from scipy.ndimage import gaussian_filter1d, map_coordinates, spline_filter
 from scipy.signal import fftconvolve, lfilter
 from skimage.data import astronaut
 
-from deeploc.audio import STEP_SAMPLES
 from deeploc.faces.detector import FaceDetector
 from deeploc.media.clip import (
     AUDIO_RATE_HZ,
     VIDEO_RATE_HZ,
 )
 from deeploc.media.writer import write_clip
+from deeploc.preprocess.audio import STEP_SAMPLES
 from train.forge.picture.face import (
     FaceVideo,
     follow_landmarks,

@@ -15,13 +15,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image
 
-from deeploc.audio import (
+from deeploc.media.clip import VIDEO_RATE_HZ
+from deeploc.media.writer import Mp4Writer
+from deeploc.preprocess.audio import (
     MEL_BINS,
     MEL_PER_STEP,
 )
-from deeploc.media.clip import VIDEO_RATE_HZ
-from deeploc.media.writer import Mp4Writer
-from deeploc.windows import (
+from deeploc.preprocess.windows import (
     OverlapAdd,
     Window,
 )

@@ -4,8 +4,8 @@ It sees the whole clip and only ever relative to itself: a partial forgery is an
 clip's own steps. Cells of the face are averaged over five zones and rows of the mel over three
 bands, so that a network trained on few people does not memorise them. Vocoders leave traces that
 are finer than a mel band, so their spectral lines are an input, too
-(`deeploc.audio.vocoder_lines`). It knows nothing about pixels, seconds or how the evidence was
-measured.
+(`deeploc.preprocess.audio.vocoder_lines`). It knows nothing about pixels, seconds or how the
+evidence was measured.
 
 Shapes: B clips, T steps (25 Hz), L cells or rows, V evidence values each, D values a step, R frame
 rates of vocoders.

@@ -162,7 +162,7 @@ class MAE(nn.Module):
 
     def targets(self, faces: Tensor, mel: Tensor) -> Patches:
         """Patches of `faces (B, K, crop, crop, 3) uint8` and `mel (B, 4K, M + rows)`, the log-mel
-        and the flatness of as many bands as it has rows of patches (`deeploc.audio.log_mel`)."""
+        and the flatness of as many bands as it has rows of patches, as `log_mel` gives them."""
         c = self.config
         assert faces.shape[1:] == (c.window, c.crop, c.crop, 3), faces.shape
         assert mel.shape[1:] == (c.window * c.mel_per_step, len(self.mel_mean)), mel.shape

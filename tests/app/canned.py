@@ -26,6 +26,7 @@ from deeploc.media.clip import (
     MediaInfo,
 )
 from deeploc.media.writer import write_clip
+from deeploc.preprocess.windows import Window
 from deeploc.report import (
     FaceEvidence,
     Localization,
@@ -40,7 +41,6 @@ from deeploc.timeline import (
     FrameGrid,
     Segment,
 )
-from deeploc.windows import Window
 
 SECONDS, WIDTH, HEIGHT = 4, 320, 180
 GRID = FrameGrid(25, SECONDS * 25)

@@ -8,13 +8,13 @@ import torch
 from safetensors.torch import save_file
 from scipy.io import wavfile
 
-from deeploc.audio import (
-    FRAME_RATES_HZ,
-    vocoder_lines,
-)
 from deeploc.models.vocoder import (
     HOP,
     Vocoder,
+)
+from deeploc.preprocess.audio import (
+    FRAME_RATES_HZ,
+    vocoder_lines,
 )
 from train import examples
 from train.data import extract

@@ -19,7 +19,7 @@ from deeploc.export.inspection import (
     error_tile,
     open_inspection,
 )
-from deeploc.windows import Window
+from deeploc.preprocess.windows import Window
 
 SCALE = [1.0, 2.0, 3.0, 6.0]
 UNSEEN = range(20, 30)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from deeploc import audio as sound
-from deeploc.audio import (
+from deeploc.preprocess.audio import (
     FLAT_BANDS,
     FRAME_RATES_HZ,
     MEL_BINS,

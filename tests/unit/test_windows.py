@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from deeploc.windows import (
+from deeploc.preprocess.windows import (
     OverlapAdd,
     cut_windows,
     window_starts,

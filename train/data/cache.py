@@ -21,8 +21,8 @@ from deeploc.annotations import (
     ClipTruth,
     read_truths,
 )
-from deeploc.audio import MEL_PER_STEP
 from deeploc.media.formats import is_sound
+from deeploc.preprocess.audio import MEL_PER_STEP
 from train.data.face_images import (
     EncodedFaces,
     encode_faces,

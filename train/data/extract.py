@@ -33,7 +33,6 @@ from deeploc.annotations import (
     read_truths,
     write_lavdf,
 )
-from deeploc.audio import STEP_SAMPLES
 from deeploc.errors import (
     BadAnnotations,
     DeepLocError,
@@ -47,7 +46,8 @@ from deeploc.media.clip import (
 )
 from deeploc.media.formats import is_sound
 from deeploc.models.mae import MAEConfig
-from deeploc.preprocess import (
+from deeploc.preprocess.audio import STEP_SAMPLES
+from deeploc.preprocess.inputs import (
     prepare,
     prepare_sound,
 )

@@ -11,7 +11,6 @@ from pathlib import Path
 import av
 import numpy as np
 
-from deeploc.audio import STEP_SAMPLES
 from deeploc.media.clip import (
     AUDIO_RATE_HZ,
     VIDEO_RATE_HZ,
@@ -21,6 +20,7 @@ from deeploc.media.decode import (
     open_container,
     source_frames,
 )
+from deeploc.preprocess.audio import STEP_SAMPLES
 from train.data.sound_files import read_sound
 
 BLOCK_SAMPLES = 160  # 10 ms

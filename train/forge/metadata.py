@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from deeploc.audio import STEP_SAMPLES
 from deeploc.media.clip import VIDEO_RATE_HZ
+from deeploc.preprocess.audio import STEP_SAMPLES
 from deeploc.timeline import (
     Segment,
     Timeline,

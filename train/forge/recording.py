@@ -15,13 +15,13 @@ import torch
 from PIL import Image
 from scipy.signal import butter, sosfiltfilt
 
-from deeploc.audio import STEP_SAMPLES
 from deeploc.errors import NoFace
 from deeploc.faces.detector import FaceDetector
 from deeploc.media.clip import (
     AUDIO_RATE_HZ,
     open_clip,
 )
+from deeploc.preprocess.audio import STEP_SAMPLES
 from train.data.sound_files import read_sound
 from train.forge.picture.face import (
     FaceVideo,

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from deeploc.audio import STEP_SAMPLES
 from deeploc.errors import DeepLocError
 from deeploc.media.clip import (
     VIDEO_RATE_HZ,
@@ -20,6 +19,7 @@ from deeploc.media.formats import (
     SOUND_SUFFIXES,
     is_sound,
 )
+from deeploc.preprocess.audio import STEP_SAMPLES
 from train.config import SourceConfig
 from train.data.sound_files import read_sound
 from train.data.splits import split_identities

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from deeploc.audio import STEP_SAMPLES
 from deeploc.errors import (
     DeepLocError,
     NoVideo,
@@ -28,6 +27,7 @@ from deeploc.media.clip import (
     open_clip,
 )
 from deeploc.media.writer import write_clip
+from deeploc.preprocess.audio import STEP_SAMPLES
 from train.data.sound_files import read_sound
 from train.forge.config import ForgeConfig
 from train.forge.manifest import (

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from deeploc.audio import STEP_SAMPLES
 from deeploc.media.clip import VIDEO_RATE_HZ
 from deeploc.media.writer import write_clip
+from deeploc.preprocess.audio import STEP_SAMPLES
 from train.data.sound_files import write_speech
 from train.forge.config import null_families
 from train.forge.donors import (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deeploc.audio import MEL_PER_STEP
+from deeploc.preprocess.audio import MEL_PER_STEP
 
 
 @dataclass(frozen=True)

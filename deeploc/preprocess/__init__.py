@@ -1,0 +1,1 @@
+"""From a clip to what the model is shown: face crops, features of the sound, windows of both."""
