@@ -20,7 +20,7 @@ from deeploc.checkpoints import (
     WEIGHTS,
 )
 from deeploc.localizer import load_localizer
-from train.evaluate.card import PAGES, read_tests
+from train.evaluate.card import CARD, README, read_tests
 from train.evaluate.evaluation import (
     METRICS,
     TABLES,
@@ -58,7 +58,7 @@ def test_the_tables_are_those_of_the_metrics(folder):
     assert (folder / TABLES).read_text() == markdown(metrics)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=["card", "readme"])
+@pytest.mark.parametrize("page", [CARD, README], ids=["card", "readme"])
 def test_the_printed_numbers_are_the_measured_ones(page):
     """The tables are generated (see test_documents.py); this holds the sentences, too."""
     tests = read_tests()

@@ -14,6 +14,7 @@ from typing import Any
 
 import tyro
 
+from deeploc.annotations.registry import format_table
 from deeploc.checkpoints import EMBEDDED
 from train.evaluate.evaluation import METRICS
 from train.evaluate.methods import (
@@ -28,7 +29,9 @@ from train.evaluate.tables import (
     markdown_table,
 )
 
-PAGES = (EMBEDDED / "README.md", EMBEDDED.parents[1] / "README.md")
+ROOT = EMBEDDED.parents[1]
+CARD, README, FORMATS = EMBEDDED / "README.md", ROOT / "README.md", ROOT / "docs" / "formats.md"
+PAGES = (CARD, README, FORMATS)
 GENERATORS, SELF_MADE = "real generators", "self-made forgeries"
 STREAMS = {"visual": "picture", "audio": "sound", "fused": "both"}
 BANDS = ("none", "some", "strong")
@@ -44,6 +47,7 @@ def tables(tests: Mapping[str, Metrics]) -> dict[str, str]:
         "methods": _methods(tests),
         "verdicts": _verdicts(tests),
         "alarms": _alarms(tests),
+        "formats": format_table().rstrip("\n"),
     }
 
 
