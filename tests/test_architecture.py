@@ -19,6 +19,8 @@ FORBIDDEN = {
     "deeploc": {"app", "train", "gradio"},
     "deeploc/models": {"deeploc.media", "deeploc.faces", "deeploc.localizer"},
     "deeploc/media": {"torch", "deeploc.models", "deeploc.localizer"},
+    "deeploc/__init__.py": {"torch"},
+    "deeploc/analyzer.py": {"torch", "deeploc.models", "deeploc.localizer"},
     "deeploc/scores.py": {"torch", "deeploc.models", "deeploc.localizer"},
     "deeploc/report.py": {"torch", "deeploc.models", "deeploc.localizer"},
     "deeploc/annotations": {"torch", "deeploc.models", "deeploc.localizer"},

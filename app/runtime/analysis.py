@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Empty, Queue
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from deeploc.report import Report
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.1
-PATIENCE_S = 0.5  # a running stage is shown again at least this often, so that its clock moves
+REFRESH_S = 0.5  # a running stage is shown again at least this often, so that its clock moves
 WEIGHTS = {"decode": 0.02, "faces": 0.32, "reconstruct": 0.64, "discover": 0.02}
 EARLIEST_ETA_S = 1.0
 STEPS_HZ = 25.0
@@ -74,10 +74,10 @@ class Stopped:
 Outcome = Report | Failure | Stopped
 State = Progress | Queued | Outcome
 Step = tuple[str, int, int]  # stage, completed, total: what an analyzer tells its hook
-News = queue.Queue[Step | Outcome]
+Messages = Queue[Step | Outcome]
 
 
-class Curves:
+class ErrorCurves:
     """The error of each stream as far as it is known: filled by the worker, read by the page."""
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ def run(
     path: str,
     face: int | None,
     stop: threading.Event,
-    waiting: AnalysisQueue | None = None,
+    queue: AnalysisQueue | None = None,
     inspection: Path | None = None,
 ) -> Iterator[State]:
     """Yields `Queued` and `Progress` while it lasts, then one of the others. Never raises.
@@ -108,27 +108,27 @@ def run(
     def stopped() -> bool:
         return stop.is_set() or ended.is_set()
 
-    news: News = queue.Queue()
-    curves, waiting = Curves(), waiting or AnalysisQueue()
-    ticket = waiting.join()
+    messages: Messages = Queue()
+    curves, queue = ErrorCurves(), queue or AnalysisQueue()
+    ticket = queue.join()
 
     def hook(stage: str, completed: int, total: int) -> None:
         if stopped():
             raise Cancelled
-        news.put((stage, completed, total))
+        messages.put((stage, completed, total))
 
     def analyse() -> Report:
         return ready()(path, hook=hook, face=face, inspection=inspection, preview=curves)
 
     def work() -> None:
-        with waiting.turn(ticket, stopped) as mine:
-            news.put(_outcome(analyse) if mine else Stopped())
+        with queue.turn(ticket, stopped) as its_turn:
+            messages.put(_outcome(analyse) if its_turn else Stopped())
 
     context = copy_context()  # says whose request it is: lent GPUs are counted by visitor
     threading.Thread(target=context.run, args=(work,), name="analysis", daemon=True).start()
     try:
-        yield from _wait(waiting, ticket, stop)
-        yield from _follow(news, stop, curves)
+        yield from _wait_for_turn(queue, ticket, stop)
+        yield from _follow_messages(messages, stop, curves)
     finally:
         ended.set()
 
@@ -145,10 +145,10 @@ def _outcome(analyse: Callable[[], Report]) -> Outcome:
         return Failure(BROKEN)
 
 
-def _wait(waiting: AnalysisQueue, ticket: object, stop: threading.Event) -> Iterator[Queued]:
+def _wait_for_turn(queue: AnalysisQueue, ticket: object, stop: threading.Event) -> Iterator[Queued]:
     shown = None
     while not stop.is_set():
-        before, total = waiting.place(ticket)
+        before, total = queue.place(ticket)
         if not before:
             return
         if (before, total) != shown:
@@ -157,37 +157,39 @@ def _wait(waiting: AnalysisQueue, ticket: object, stop: threading.Event) -> Iter
         time.sleep(POLL_S)
 
 
-def _follow(news: News, stop: threading.Event, curves: Curves) -> Iterator[Progress | Outcome]:
+def _follow_messages(
+    messages: Messages, stop: threading.Event, curves: ErrorCurves
+) -> Iterator[Progress | Outcome]:
     begin = shown = since = time.monotonic()
     latest: Step = (STAGES[0], 0, 1)
     yield Progress(*latest, 0.0)
     while not stop.is_set():
-        item = _newest(news)
+        item = _newest_message(messages)
         now = time.monotonic()
         if item is not None and not isinstance(item, tuple):
             yield item
             return
-        if item or now - shown > PATIENCE_S:
+        if item or now - shown > REFRESH_S:
             since = now if item and item[0] != latest[0] else since
             latest, shown = item or latest, now
-            left = remaining(*latest, now - begin)
-            rate = seconds_per_second(latest[1], latest[2], now - since)
+            left = estimate_remaining_s(*latest, now - begin)
+            rate = work_rate(latest[1], latest[2], now - since)
             yield Progress(*latest, now - begin, left, rate, dict(curves.errors))
     yield Stopped()
 
 
-def _newest(news: News) -> Step | Outcome | None:
+def _newest_message(messages: Messages) -> Step | Outcome | None:
     """The last progress that is there, or the outcome; None when nothing came for a while."""
     try:
-        item = news.get(timeout=POLL_S)
-        while isinstance(item, tuple) and not news.empty():
-            item = news.get_nowait()
-    except queue.Empty:
+        item = messages.get(timeout=POLL_S)
+        while isinstance(item, tuple) and not messages.empty():
+            item = messages.get_nowait()
+    except Empty:
         return None
     return item
 
 
-def remaining(stage: str, completed: int, total: int, elapsed_s: float) -> float | None:
+def estimate_remaining_s(stage: str, completed: int, total: int, elapsed_s: float) -> float | None:
     """Rough seconds to go, from the usual share of each stage; None while nothing can be said."""
     names = list(WEIGHTS)
     if stage not in WEIGHTS or elapsed_s < EARLIEST_ETA_S:
@@ -197,7 +199,7 @@ def remaining(stage: str, completed: int, total: int, elapsed_s: float) -> float
     return elapsed_s * (1 - done) / done if done > 0.05 else None
 
 
-def seconds_per_second(completed: int, total: int, elapsed_s: float) -> float | None:
+def work_rate(completed: int, total: int, elapsed_s: float) -> float | None:
     """Work for a second of clip, of a stage that counts steps; None while nothing can be said."""
     if total <= 1 or completed < 1 or elapsed_s < EARLIEST_ETA_S:
         return None

@@ -17,7 +17,7 @@ from app.runtime.analysis import (
     Failure,
     Progress,
     Stopped,
-    remaining,
+    estimate_remaining_s,
     run,
 )
 from app.truth import find_truth
@@ -90,8 +90,11 @@ def test_cancel_works_at_once_and_the_worker_ends():
 
 
 def test_time_to_go_shrinks_as_stages_pass():
-    assert remaining("decode", 0, 1, 0.2) is None
-    early, late = remaining("faces", 5, 10, 10.0), remaining("reconstruct", 9, 10, 10.0)
+    assert estimate_remaining_s("decode", 0, 1, 0.2) is None
+    early, late = (
+        estimate_remaining_s("faces", 5, 10, 10.0),
+        estimate_remaining_s("reconstruct", 9, 10, 10.0),
+    )
     assert early > late > 0
 
 
