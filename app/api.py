@@ -52,7 +52,10 @@ from deeploc.comparison import compare
 from deeploc.errors import DeepLocError
 from deeploc.media.trim import Cut
 from deeploc.report import Report
-from deeploc.report_files import read_report
+from deeploc.report_files import (
+    read_report,
+    report_to_dict,
+)
 
 
 def name_formats(endpoint: Callable) -> Callable:
@@ -86,9 +89,10 @@ class Api:
         progress: gr.Progress = gr.Progress(),
     ) -> dict[str, Any]:
         """Finds when a talking-face video was forged, in picture or in sound. The answer is the
-        report, JSON schema 1: verdict, video_score, the disjoint timeline of forged intervals,
-        scored proposals, scores of every 40 ms step, what was left unscored and why, warnings, and
-        the model. Its `page`, appended to the address of the server, opens the result for an hour.
+        report, JSON schema 2: band (none, some, strong or unscored), video_score, the disjoint
+        timeline of forged intervals with their scores, proposals, curves of every 40 ms step, what
+        was left unscored and why, warnings, model, DeepLoc version and settings. Its `page`,
+        appended to the address of the server, opens the result for an hour.
 
         Args:
             clip: The video file, with or without sound.
@@ -98,7 +102,7 @@ class Api:
         with as_gradio_error():
             report = self._report(clip, face, progress, model)
             result = Result(report, Path(clip), Job(clip), Cut(Path(clip), 0.0))
-            return report.to_dict() | {"page": f"/?result={self.results.keep(result)}"}
+            return report_to_dict(report) | {"page": f"/?result={self.results.keep(result)}"}
 
     @name_formats
     def compare(

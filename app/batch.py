@@ -16,8 +16,10 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from app.jobs import Job
 from app.runtime.results import Result, ResultStore
+from app.verdict import band_words
 from deeploc.media.trim import Cut
 from deeploc.report import Report
+from deeploc.report_files import report_to_dict
 
 HEADERS = ("#", "File", "Verdict", "Score", "Forged, s", "Intervals", "Length, s", "Notes")
 WIDTHS: list[str | int] = [48, 200, 230, 90, 100, 100, 100, 340]  # pixels
@@ -25,6 +27,16 @@ TEXT_COLUMNS = ("File", "Verdict", "Notes")
 TYPES: list[Literal["str", "number"]] = [
     "str" if name in TEXT_COLUMNS else "number" for name in HEADERS
 ]
+CSV_HEADERS = (
+    "number",
+    "file",
+    "band",
+    "video_score",
+    "forged_s",
+    "intervals",
+    "duration_s",
+    "notes",
+)
 Cell = str | float | None
 
 
@@ -46,7 +58,7 @@ class BatchRow:
         return [
             number,
             self.name,
-            report.verdict,
+            band_words(report),
             None if report.video_score is None else round(report.video_score, 3),
             round(forged_s, 2),
             len(report.timeline),
@@ -73,12 +85,16 @@ def write_zip(rows: list[BatchRow], target: Path) -> None:
     with ZipFile(target, "w", ZIP_DEFLATED) as archive:
         archive.writestr("reports.csv", _csv(rows))
         for name, report in _named_reports(rows):
-            archive.writestr(name, json.dumps(report.to_dict(), indent=1))
+            archive.writestr(name, json.dumps(report_to_dict(report)))
 
 
 def _csv(rows: list[BatchRow]) -> str:
+    """The table for programs: the band by its key, "" for a clip that failed."""
     text = io.StringIO()
-    csv.writer(text).writerows([HEADERS, *table_cells(rows)])
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_HEADERS)
+    for row, (number, name, _, *numbers) in zip(rows, table_cells(rows), strict=True):
+        writer.writerow([number, name, row.report.band if row.report else "", *numbers])
     return text.getvalue()
 
 

@@ -17,7 +17,7 @@ from deeploc.report import (
 )
 from deeploc.report_files import (
     read_report,
-    save_report,
+    write_report,
 )
 
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
@@ -52,8 +52,8 @@ def make_results(folder: Path, checkpoint: str | None = None) -> None:
         report = localizer(clip, inspection=path.parent)
         if report.inspection:
             report.inspection.replace(inspection)
-        save_report(report, path)
-        print(f"{clip.name}: {report.verdict}, {path.stat().st_size / 1000:.0f} kB")
+        write_report(report, path)
+        print(f"{clip.name}: {report.band}, {path.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -12,11 +12,14 @@ from plotly.subplots import make_subplots
 
 from app.verdict import headline
 from deeploc.annotations import media_from_report
+from deeploc.curves import Curve
 from deeploc.report import Report
-from deeploc.scores import FrameScores
+from deeploc.scores import (
+    STREAM_LABELS,
+    FrameScores,
+)
 from deeploc.timeline import Segment
 
-STREAM_NAMES = {"visual": "picture", "audio": "sound", "fused": "both"}
 COLOURS = {"visual": "#0072B2", "audio": "#CC79A7", "fused": "#1f2937"}
 DASHES = {"visual": "solid", "audio": "dash", "fused": "dot"}
 FLAGGED, UNSCORED = "#E69F00", "#6B7280"
@@ -50,13 +53,11 @@ def to_html(report: Report) -> str:
         f"{escape(words['rate'])} {escape(words['note'])}</p>",
         f"<ul>{warnings}</ul>" if warnings else "",
         _facts(report, words),
-        "<h2>Curves</h2>" + curves(report) if report.scores else "",
+        "<h2>Curves</h2>" + _meanings(report) + curves(report) if report.scores else "",
         "<h2>Flagged intervals</h2>" + _intervals(report),
         "<h2>Not scored</h2>" + _unscored(report) if report.unscored else "",
         "<footer>Times are seconds from the first moment of the file; frames are those of the "
-        "source, and the end frame is the first one after the interval. Reconstruction error means "
-        "two-sided surprise against the rest of the clip; p50, p95 and p99 are those of authentic "
-        "clips.</footer>",
+        "source, and the end frame is the first one after the interval.</footer>",
     ]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -69,9 +70,9 @@ def to_html(report: Report) -> str:
 def _facts(report: Report, words: dict) -> str:
     media, model = report.media, report.model
     thresholds = ", ".join(
-        f"{STREAM_NAMES[stream]} {value:.2f}"
-        for stream, value in report.calibration.thresholds.items()
-        if stream in STREAM_NAMES
+        f"{label} {report.calibration.thresholds[stream]:.2f}"
+        for stream, label in STREAM_LABELS.items()
+        if stream in report.calibration.thresholds
     )
     told = [
         *((fact["label"], fact["value"]) for fact in words["facts"]),
@@ -80,6 +81,8 @@ def _facts(report: Report, words: dict) -> str:
         ("Model", words["model"]),
         ("SHA-256 of the model", model.sha256),
         ("Thresholds", thresholds),
+        ("DeepLoc", report.version),
+        ("Scored face", "" if report.settings.face is None else f"{report.settings.face}"),
     ]
     rows = (f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in told if value)
     return f"<dl>{''.join(rows)}</dl>"
@@ -89,7 +92,7 @@ def _intervals(report: Report) -> str:
     if not report.timeline:
         return "<p>None.</p>"
     rows = [
-        [STREAM_NAMES[item.stream], *_span(report, item.segment), f"{item.score:.3f}"]
+        [STREAM_LABELS[item.stream], *_span(report, item.segment), f"{item.score:.3f}"]
         for item in report.timeline
     ]
     return _table(["Stream", *SPAN, "Peak score"], rows)
@@ -97,7 +100,7 @@ def _intervals(report: Report) -> str:
 
 def _unscored(report: Report) -> str:
     rows = [
-        [STREAM_NAMES[item.stream], *_span(report, item.segment), item.reason]
+        [STREAM_LABELS[item.stream], *_span(report, item.segment), item.reason]
         for item in report.unscored
     ]
     return _table(["Stream", *SPAN, "Reason"], rows)
@@ -121,49 +124,79 @@ def _table(names: list[str], rows: Iterable[list[str]]) -> str:
     return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'
 
 
+def _meanings(report: Report) -> str:
+    rows = [
+        f"<dt>{escape(curve.title)}</dt><dd>{escape(curve.description)}{_marks(curve)}</dd>"
+        for curve in report.curves
+    ]
+    return f"<dl>{''.join(rows)}</dl>"
+
+
+def _marks(curve: Curve) -> str:
+    names = ", ".join(escape(mark.name) for mark in curve.marks)
+    return f" Lines: {names} of authentic clips." if names else ""
+
+
 def curves(report: Report) -> str:
     """The interactive picture as HTML, plotly.js included."""
-    figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.08)
+    kinds = report.curves
+    figure = make_subplots(len(kinds), 1, shared_xaxes=True, vertical_spacing=0.16 / len(kinds))
+    rows = {curve.kind: row for row, curve in enumerate(kinds, start=1)}
+    named: set[str] = set()
     for item in report.scores:
-        figure.add_trace(_line(item), 1 if item.kind == "error" else 2, 1)
+        figure.add_trace(_line(item, item.stream not in named), rows[item.kind], 1)
+        named.add(item.stream)
     thin = {"color": UNSCORED, "width": 1}
-    for name, mark in zip(
-        ("p50", "p95", "p99"), report.calibration.error_marks.get("fused", ()), strict=False
-    ):
-        figure.add_hline(mark, 1, 1, line=thin, annotation_text=name, annotation_position="right")
     threshold = report.calibration.thresholds.get("fused")
-    if threshold is not None:
-        figure.add_hline(
-            threshold, 2, 1, line={**thin, "dash": "dash"}, annotation_text="threshold"
-        )
+    for curve in kinds:
+        row = rows[curve.kind]
+        for mark in curve.marks:
+            figure.add_hline(
+                mark.level,
+                row,
+                1,
+                line=thin,
+                annotation_text=mark.name,
+                annotation_position="right",
+            )
+        if curve.proposes and threshold is not None:
+            figure.add_hline(
+                threshold, row, 1, line={**thin, "dash": "dash"}, annotation_text="threshold"
+            )
+        figure.update_yaxes(title_text=curve.title, range=_axis(report, curve), row=row)
     for found in report.timeline:
         _shade(figure, found.segment, FLAGGED, "flagged")
     for gap in report.unscored:
         _shade(figure, gap.segment, UNSCORED, "not scored")
     figure.update_layout(
         template="plotly_white",
-        height=520,
+        height=260 * len(kinds),
         margin={"l": 60, "r": 50, "t": 20, "b": 50},
         hovermode="x unified",
         legend={"orientation": "h", "y": 1.08},
     )
-    figure.update_yaxes(title_text="Reconstruction error", row=1)
-    figure.update_yaxes(title_text="Forgery score", range=[0, 1.02], row=2)
     figure.update_xaxes(range=[0, report.media.duration_s])
-    figure.update_xaxes(title_text="seconds", row=2)
+    figure.update_xaxes(title_text="seconds", row=len(kinds))
     config = {"displaylogo": False, "responsive": True}
     return figure.to_html(config, include_plotlyjs=True, full_html=False, div_id="curves")
 
 
-def _line(item: FrameScores) -> go.Scatter:
+def _axis(report: Report, curve: Curve) -> list[float]:
+    """Lower and upper end, the same for all streams of a curve."""
+    values = [item.values for item in report.scores if item.kind == curve.kind]
+    peak = float(np.nanmax(np.concatenate(values), initial=curve.range[0]))
+    return [curve.range[0], curve.top(peak)]
+
+
+def _line(item: FrameScores, named: bool) -> go.Scatter:
     moments = (np.arange(item.grid.n_frames) + 0.5) / item.grid.rate_hz
     stream = item.stream
     return go.Scatter(
         x=np.round(moments, 3).tolist(),
         y=[None if np.isnan(value) else round(float(value), 4) for value in item.values],
-        name=STREAM_NAMES[stream],
+        name=STREAM_LABELS[stream],
         legendgroup=stream,
-        showlegend=item.kind == "forgery",
+        showlegend=named,
         line={"color": COLOURS[stream], "dash": DASHES[stream], "width": 1.5},
     )
 

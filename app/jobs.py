@@ -36,7 +36,6 @@ from deeploc.timeline import (
 )
 
 JobKind = Literal["analyse", "label", "report", "batch"]
-NOT_ANALYSED = "not analysed"
 MAX_BATCH = 48  # clips in one job; app/viewer/upload/batch-upload.js says the same
 
 
@@ -96,7 +95,7 @@ def unanalysed_report(path: str | Path, max_minutes: float = math.inf) -> Report
         model=ModelInfo("", "", ""),
         calibration=Calibration(),
         video_score=None,
-        verdict=NOT_ANALYSED,
+        band="unscored",
         timeline=(),
         proposals=(),
         scores=(),
@@ -131,7 +130,8 @@ def with_part_warning(report: Report, cut: Cut, job: Job) -> Report:
         f"Only {cut.start_s:.2f} s to {end_s:.2f} s of the file was analysed, its pictures "
         f"unchanged. Times here count from {cut.start_s:.2f} s of the file."
     )
-    return replace(report, warnings=(warning, *report.warnings))
+    settings = replace(report.settings, part=Segment(cut.start_s, end_s))
+    return replace(report, warnings=(warning, *report.warnings), settings=settings)
 
 
 def truth_of_job(job: Job, cut: Cut, report: Report, file: str | None) -> tuple[Truth | None, str]:

@@ -1,27 +1,45 @@
-"""Report -> the words of the verdict strip. Wording only: every number comes from the report."""
+"""Report -> the words of the verdict strip, those of the bands among them.
+
+Wording only: every number comes from the report. Programs read `Report.band`.
+"""
 
 from __future__ import annotations
 
-from app.wording import (
-    NO_PROOF,
-    NOT_ANALYSED_RATE,
-)
-from deeploc.calibration import (
-    NONE,
-    SOME,
-    STRONG,
-)
+from typing import Any
+
+from deeploc.calibration import Band
 from deeploc.report import Report
+from deeploc.scores import (
+    STREAM_LABELS,
+    Stream,
+)
 from deeploc.timeline import Timeline
 
-LEVELS = {NONE: 1, SOME: 2, STRONG: 3}  # 0: no verdict
+LEVELS: dict[Band, int] = {"unscored": 0, "none": 1, "some": 2, "strong": 3}
+BAND_WORDS: dict[Band, str] = {
+    "unscored": "Not enough evidence to judge",
+    "none": "No evidence of forgery found",
+    "some": "Some evidence of forgery",
+    "strong": "Strong evidence of forgery",
+}
+UNTRAINED = "Untrained model: no verdict"
+NOT_ANALYSED = "Not analysed"
+NOT_ANALYSED_RATE = "No model has looked at this clip. Label it in lane E, or import annotations."
+NO_PROOF = "Absence of evidence is not proof of authenticity."
 
 
-def headline(report: Report) -> dict:
-    """`level` 0..3, `band`, `facts` (label, value), `rate`, `note` and `model`, all plain text."""
+def band_words(report: Report) -> str:
+    """The band, and where nothing was scored why."""
+    if not report.model.name:
+        return NOT_ANALYSED
+    return BAND_WORDS[report.band] if report.calibration.clips else UNTRAINED
+
+
+def headline(report: Report) -> dict[str, Any]:
+    """`level` 0..3, and as plain text `band`, `facts` (label, value), `rate`, `note`, `model`."""
     return {
-        "level": LEVELS.get(report.verdict, 0),
-        "band": report.verdict[:1].upper() + report.verdict[1:],
+        "level": LEVELS[report.band],
+        "band": band_words(report),
         "facts": [{"label": label, "value": value} for label, value in _facts(report)],
         "rate": false_alarm_rate(report),
         "note": NO_PROOF if report.model.name else "",
@@ -39,12 +57,12 @@ def false_alarm_rate(report: Report) -> str:
         return "This model was never calibrated: its scores mean nothing yet."
     if report.video_score is None:
         return "Too little could be scored for a verdict."
-    level = "strong" if report.verdict == STRONG else "some"
+    level = "strong" if report.band == "strong" else "some"
     share = calibration.false_alarms.get(level)
     if share is None:
         return "The false-alarm rate of this model is not known."
     of_clips = f"{share:.1%} of {calibration.clips} authentic validation clips".replace(".0%", "%")
-    if report.verdict in (SOME, STRONG):
+    if report.band in ("some", "strong"):
         return f"At this level {of_clips} are flagged."
     return f"{of_clips} are flagged by this model."
 
@@ -67,11 +85,12 @@ def _facts(report: Report) -> list[tuple[str, str]]:
 
 
 def scored_shares(report: Report) -> list[tuple[str, float]]:
-    """Share of the clip's steps, 0..1, with a forgery score of the picture and of the sound."""
+    """Share of the clip's steps, 0..1, that were judged, of the picture and of the sound."""
     shares = {
-        item.stream: float(item.scored.mean()) for item in report.scores if item.kind == "forgery"
+        item.stream: float(item.scored.mean()) for item in report.scores if item.curve.proposes
     }
-    return [("picture", shares.get("visual", 0.0)), ("sound", shares.get("audio", 0.0))]
+    streams: tuple[Stream, ...] = ("visual", "audio")
+    return [(STREAM_LABELS[stream], shares.get(stream, 0.0)) for stream in streams]
 
 
 def _model(report: Report) -> str:

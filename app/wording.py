@@ -91,5 +91,3 @@ UNAVAILABLE = (
     "reports; new clips can't be analysed."
 )
 NO_GPU = "No GPU was free for this clip, so it was analysed on the processor, which takes longer."
-NOT_ANALYSED_RATE = "No model has looked at this clip. Label it in lane E, or import annotations."
-NO_PROOF = "Absence of evidence is not proof of authenticity."

@@ -10,11 +10,11 @@
 
     for scores in report.scores:  # one value for every 40 ms, NaN where nothing could be scored
         print(scores.stream, scores.values[:25])
-    deeploc.save_report(report, "report.npz")
+    deeploc.write_report(report, "report.npz")
 
 `load_localizer` loads a checkpoint; the `Localizer` that it gives is called with a path and returns
 a `Report`. Its intervals are `Localization`s: a `Segment` in seconds, the stream that was forged,
-and a score. `read_report` and `save_report` keep a report in a file.
+and a score. `read_report` and `write_report` keep a report in a file.
 
 Truth and a person's corrections are read with `read_annotation`. `compare` sets a report against
 the truth; `metrics` holds AP, AR and AUC of many clips. `open_clip` decodes a file onto the 25 Hz
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     )
     from deeploc.report_files import (
         read_report,
-        save_report,
+        write_report,
     )
     from deeploc.scores import FrameScores
     from deeploc.timeline import (
@@ -75,7 +75,7 @@ __all__ = [
     "open_clip",
     "read_annotation",
     "read_report",
-    "save_report",
+    "write_report",
 ]
 _MODULE_OF = {
     "Analyzer": "analyzer",
@@ -92,7 +92,7 @@ _MODULE_OF = {
     "open_clip": "media.clip",
     "read_annotation": "annotations.registry",
     "read_report": "report_files",
-    "save_report": "report_files",
+    "write_report": "report_files",
 }
 
 

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
-NOT_ENOUGH = "not enough evidence to judge"
-NONE = "no evidence of forgery found"
-SOME = "some evidence of forgery"
-STRONG = "strong evidence of forgery"
-UNTRAINED = "untrained model: no verdict"
+Band = Literal["none", "some", "strong", "unscored"]  # evidence of forgery in a clip
+BANDS: tuple[Band, ...] = ("unscored", "none", "some", "strong")
 UNCALIBRATED_MARKS = [1.0, 2.0, 3.0]
 
 
@@ -34,15 +32,13 @@ class Calibration:
     false_alarms: dict[str, float] = field(default_factory=dict)
     clips: int = 0
 
-    def verdict(self, video_score: float | None) -> str:
-        """The worded band of a clip score; None means that too little could be scored."""
-        if not self.clips:
-            return UNTRAINED
-        if video_score is None:
-            return NOT_ENOUGH
+    def band(self, video_score: float | None) -> Band:
+        """The band of a clip score; "unscored" too where this checkpoint is untrained."""
+        if not self.clips or video_score is None:
+            return "unscored"
         if video_score >= self.bands["strong"]:
-            return STRONG
-        return SOME if video_score >= self.bands["some"] else NONE
+            return "strong"
+        return "some" if video_score >= self.bands["some"] else "none"
 
 
 def heat_scale(marks: Mapping[str, list[float]], part: str = "cell") -> list[float]:

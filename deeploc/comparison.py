@@ -28,7 +28,7 @@ from deeploc.timeline import (
     Timeline,
 )
 
-Kind = Literal["TP", "LOC", "DUP", "FP"]
+MatchKind = Literal["TP", "LOC", "DUP", "FP"]
 NEAR = 0.1  # an interval below the wanted tIoU, but from here on, is a localisation error
 TIOUS, COUNTS = (0.5, 0.75, 0.9, 0.95), (10, 20, 50, 100)
 
@@ -37,7 +37,7 @@ TIOUS, COUNTS = (0.5, 0.75, 0.9, 0.95), (10, 20, 50, 100)
 class Match:
     """What an interval turned out to be, and the number of the true segment that it is near."""
 
-    kind: Kind
+    kind: MatchKind
     truth: int | None
     tiou: float
 
@@ -58,7 +58,7 @@ def match(
         good = [(iou, at) for iou, at in near if iou >= tiou]
         free = next((pair for pair in good if pair[1] not in used), None)
         best = free or (near[0] if near else (0.0, -1))
-        kind: Kind = "TP" if free else "DUP" if good else "LOC" if best[0] >= NEAR else "FP"
+        kind: MatchKind = "TP" if free else "DUP" if good else "LOC" if best[0] >= NEAR else "FP"
         used |= {best[1]} if free else set()
         matches[index] = Match(kind, None if kind == "FP" else best[1], best[0])
     return [matches[at] for at in range(len(found))], [
@@ -86,7 +86,7 @@ def compare(report: Report, truth: Mapping[Stream, Timeline], tiou: float = 0.5)
             _interval(item, one, spans) for item, one in zip(report.timeline, matches, strict=True)
         ],
         "missed": [_span(true[at][1]) | {"stream": true[at][0]} for at in missed],
-        **_numbers(report, Timeline.of(spans)),
+        **_metrics(report, Timeline.of(spans)),
     }
 
 
@@ -104,11 +104,12 @@ def _interval(item: Localization, one: Match, truth: Sequence[Segment]) -> dict[
     return row
 
 
-def _numbers(report: Report, truth: Timeline) -> dict[str, Any]:
+def _metrics(report: Report, truth: Timeline) -> dict[str, Any]:
     name, fused = report.media.name, [item for item in report.proposals if item.stream == "fused"]
     true, proposals = {name: truth}, {name: fused or list(report.proposals)}
-    curve = [item for item in report.scores if (item.kind, item.stream) == ("forgery", "fused")]
-    auc = frame_auc(true, {name: curve[0]}) if curve else math.nan
+    curve = report.deciding
+    fused_curve = curve if curve and curve.stream == "fused" else None
+    auc = frame_auc(true, {name: fused_curve}) if fused_curve else math.nan
     flagged = Timeline.of(item.segment for item in report.timeline)
     falsely_s = flagged.duration - sum(flagged.overlap(segment) for segment in truth)
     return {

@@ -14,6 +14,11 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from deeploc.curves import (
+    FORGERY_SCORE,
+    RECONSTRUCTION_ERROR,
+    Curve,
+)
 from deeploc.media.clip import VIDEO_RATE_HZ
 from deeploc.models.fdn import (
     FACE_ZONES,
@@ -32,7 +37,7 @@ from deeploc.preprocess.windows import (
     Window,
     cut_windows,
 )
-from deeploc.scores import STREAMS, FrameScores, Kind, Stream
+from deeploc.scores import STREAMS, FrameScores, Stream
 from deeploc.timeline import FrameGrid
 
 STRIDE = 8
@@ -210,18 +215,18 @@ def forgery_scores(model: RTDeepLoc, evidence: Evidence) -> dict[Stream, FrameSc
     )
     scores = model.forgery_scores(*tensors)[0].cpu().numpy()
     known = np.stack([seen, heard, seen | heard], axis=1)
-    return _frame_scores("forgery", np.where(known, scores, np.nan).T)
+    return _frame_scores(FORGERY_SCORE, np.where(known, scores, np.nan).T)
 
 
 def error_scores(evidence: Evidence) -> dict[Stream, FrameScores]:
     """The shown reconstruction error of every step by stream (`deeploc.evidence.clip_error`)."""
     curves = (evidence.visual_error, evidence.audio_error, fused_error(evidence))
-    return _frame_scores("error", np.stack(curves))
+    return _frame_scores(RECONSTRUCTION_ERROR, np.stack(curves))
 
 
-def _frame_scores(kind: Kind, curves: np.ndarray) -> dict[Stream, FrameScores]:
-    grid = FrameGrid(VIDEO_RATE_HZ, curves.shape[1])
+def _frame_scores(curve: Curve, values: np.ndarray) -> dict[Stream, FrameScores]:
+    grid = FrameGrid(VIDEO_RATE_HZ, values.shape[1])
     return {
-        stream: FrameScores(grid, stream, kind, values.astype(np.float32))
-        for stream, values in zip(STREAMS, curves, strict=True)
+        stream: FrameScores(grid, stream, curve, row.astype(np.float32))
+        for stream, row in zip(STREAMS, values, strict=True)
     }

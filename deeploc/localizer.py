@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from deeploc import __version__
 from deeploc.analyzer import (
     STAGES,
     ErrorPreview,
@@ -24,9 +25,11 @@ from deeploc.analyzer import (
 )
 from deeploc.calibration import (
     UNCALIBRATED_MARKS,
+    Calibration,
     heat_scale,
 )
 from deeploc.checkpoints import load_checkpoint
+from deeploc.config import Settings
 from deeploc.errors import (
     DeepLocError,
     NoFace,
@@ -54,7 +57,7 @@ from deeploc.media.clip import (
 from deeploc.models.rt_deeploc import RTDeepLoc
 from deeploc.postprocess import (
     clip_score,
-    to_proposals,
+    proposals_of,
     to_timeline,
 )
 from deeploc.preprocess.audio import (
@@ -212,20 +215,25 @@ class Localizer:
         calibration = self.model.calibration
         seen = float(evidence.seen.mean())
         score = clip_score(forgery["fused"]) if seen >= MIN_SEEN_SHARE else None
-        proposals = [item for scores in forgery.values() for item in to_proposals(scores)]
+        scores = (
+            *(_marked(item, calibration) for item in error_scores(evidence).values()),
+            *forgery.values(),
+        )
         side = self.model.mae.config.cells
         return Report(
             media=clip.info,
             model=self.info,
             calibration=calibration,
             video_score=score,
-            verdict=calibration.verdict(score),
+            band=calibration.band(score),
             timeline=() if score is None else _timeline(forgery, calibration.thresholds),
-            proposals=tuple(sorted(proposals, key=lambda item: -item.score)),
-            scores=(*error_scores(evidence).values(), *forgery.values()),
+            proposals=proposals_of(scores),
+            scores=scores,
             unscored=_unscored(forgery, clip),
             warnings=(*clip.warnings, *_warnings(track, tracks, seen)),
             timing=timing,
+            version=__version__,
+            settings=Settings(face=track.number, device=self.detector.device.type),
             evidence=FaceEvidence(
                 track=track,
                 heat=evidence.face_error.reshape(-1, side, side),
@@ -268,6 +276,12 @@ def choose_face(tracks: list[FaceTrack], number: int | None) -> FaceTrack:
         if track.number == number:
             return track
     raise DeepLocError(f"There is no face {number} in this clip: choose from 1 to {len(tracks)}.")
+
+
+def _marked(scores: FrameScores, calibration: Calibration) -> FrameScores:
+    """The scores, with the percentiles of authentic clips as marks on their curve."""
+    levels = calibration.error_marks.get(scores.stream, ())
+    return replace(scores, curve=scores.curve.with_percentiles(levels))
 
 
 def _timeline(

@@ -7,48 +7,23 @@ threshold is a good one (the checkpoint's calibration does).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import numpy as np
 
+from deeploc.config import PostprocessConfig
+from deeploc.curves import Curve
 from deeploc.report import Localization
 from deeploc.scores import (
     FrameScores,
-    Kind,
+    smoothed,
 )
-from deeploc.smoothing import smoothed
 from deeploc.timeline import (
     SLACK,
     Timeline,
 )
 
 UNDECIDED = 0.5
-
-
-@dataclass(frozen=True)
-class PostprocessConfig:
-    """Knobs of both outputs, times in seconds.
-
-    `smoothing_s`: standard deviation of the Gaussian laid over the scores; candidates also come
-    from `coarse_smoothing_s`. `merge_gap_s`, `min_length_s`: the timeline joins runs that are
-    closer, and drops what is shorter. The rest shapes proposals: the thresholds that cut candidate
-    runs (as a share of the clip's range, as quantiles of the clip, and absolute), the margin of the
-    outer side as a share of the run, the width of the soft suppression (in IoU squared), and how
-    many are kept.
-    """
-
-    smoothing_s: float = 0.08
-    coarse_smoothing_s: float = 0.24
-    merge_gap_s: float = 0.2
-    min_length_s: float = 0.2
-    min_proposal_s: float = 0.12
-    range_thresholds: tuple[float, ...] = tuple(step / 10 for step in range(1, 10))
-    quantile_thresholds: tuple[float, ...] = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
-    absolute_thresholds: tuple[float, ...] = tuple(step / 10 for step in range(1, 10))
-    margin: float = 0.5
-    suppression: float = 0.5
-    max_candidates: int = 2000
-    max_proposals: int = 100
 
 
 def to_proposals(
@@ -58,11 +33,12 @@ def to_proposals(
 
     Runs above many thresholds are scored by the geometric mean of their height and their contrast
     to the margins (contrast finds the borders, height ranks across clips), then thinned by Gaussian
-    soft-NMS. No proposal holds an unscored step. Errors are squashed by `e / (1 + e)` first.
+    soft-NMS. No proposal holds an unscored step. Values of a curve without an upper end are
+    squashed by `v / (1 + v)` first. Any curve can be given: `proposals_of` asks its definition.
     """
     if not scores.scored.any():
         return []
-    values = _unit(scores.values.astype(np.float64), scores.kind)
+    values = _unit(scores.values.astype(np.float64), scores.curve)
     rate = scores.grid.rate_hz
     fine = smoothed(values, config.smoothing_s * rate)
     coarse = smoothed(values, config.coarse_smoothing_s * rate)
@@ -75,6 +51,14 @@ def to_proposals(
         Localization(scores.grid.segment(int(start), int(end)), float(score), scores.stream)
         for (start, end), score in zip(kept, rank, strict=True)
     ]
+
+
+def proposals_of(
+    scores: Iterable[FrameScores], config: PostprocessConfig = PostprocessConfig()
+) -> tuple[Localization, ...]:
+    """The proposals of every curve that proposes, best first; others propose nothing."""
+    found = [item for one in scores if one.curve.proposes for item in to_proposals(one, config)]
+    return tuple(sorted(found, key=lambda item: -item.score))
 
 
 def to_timeline(
@@ -115,11 +99,13 @@ def clip_score(
     return None if np.isnan(floors).all() else float(np.nanmax(floors))
 
 
-def _unit(values: np.ndarray, kind: Kind) -> np.ndarray:
-    if kind == "forgery":
-        return values
-    surprise = np.maximum(values, 0)
-    return surprise / (1 + surprise)
+def _unit(values: np.ndarray, curve: Curve) -> np.ndarray:
+    """Values on the curve's axis -> 0..1."""
+    low, high = curve.range
+    if high is not None:
+        return (values - low) / (high - low)
+    above = np.maximum(values - low, 0)
+    return above / (1 + above)
 
 
 def _runs(on: np.ndarray) -> np.ndarray:

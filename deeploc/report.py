@@ -1,16 +1,21 @@
-"""What a run found: one `Report`, written as JSON (schema 1).
+"""What a run found: one `Report`.
 
-Nothing here computes a score or knows how a report is shown.
+Nothing here computes a score, or knows how a report is shown or kept (`deeploc.report_files`).
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from deeploc.calibration import Calibration
+from deeploc.calibration import (
+    Band,
+    Calibration,
+)
+from deeploc.config import Settings
+from deeploc.curves import Curve
 from deeploc.faces.track import FaceTrack
 from deeploc.media.clip import MediaInfo
 from deeploc.scores import (
@@ -18,8 +23,6 @@ from deeploc.scores import (
     Stream,
 )
 from deeploc.timeline import Segment
-
-SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -92,63 +95,47 @@ class Timing:
 class Report:
     """Everything that a view may show of one clip.
 
-    `proposals` are sorted by score and may overlap; `timeline` is disjoint: what a user sees.
-    `video_score` is None when too little could be scored. `calibration`, `evidence`, `sound`,
-    `pts_s` (source frame times in seconds) and `inspection` (an mp4, original | reconstruction |
-    error of the face, one frame a step) feed the viewer; but for `calibration` they are not part
-    of the JSON.
+    `band`: how much evidence of forgery `video_score` means for this checkpoint. `video_score` is
+    None when too little could be scored. `proposals` are sorted by score and may overlap;
+    `timeline` is disjoint: what a user sees, each interval with the peak of its score.
+
+    Where it comes from: `media.sha256` (the analysed file), `model` (the checkpoint), `version` (of
+    DeepLoc) and `settings`.
+
+    `evidence`, `sound`, `pts_s` (source frame times in seconds) and `inspection` (an mp4, original
+    | reconstruction | error of the face, one frame a step) feed the viewer; JSON has none of them.
     """
 
     media: MediaInfo
     model: ModelInfo
     calibration: Calibration
     video_score: float | None
-    verdict: str
+    band: Band
     timeline: tuple[Localization, ...]
     proposals: tuple[Localization, ...]
     scores: tuple[FrameScores, ...]
     unscored: tuple[Unscored, ...]
     warnings: tuple[str, ...]
     timing: Timing
+    version: str = ""
+    settings: Settings = field(default_factory=Settings)
     evidence: FaceEvidence | None = None
     pts_s: np.ndarray | None = None
     sound: SoundEvidence | None = None
     inspection: Path | None = None
 
-    def to_dict(self) -> dict:
-        """The report as plain data, JSON schema 1: seconds and scores rounded, NaN as None."""
-        return {
-            "schema": SCHEMA,
-            "media": {**asdict(self.media), "duration_s": round(self.media.duration_s, 3)},
-            "model": asdict(self.model),
-            "video_score": None if self.video_score is None else round(self.video_score, 4),
-            "verdict": self.verdict,
-            "timeline": [_span(item.segment) | {"stream": item.stream} for item in self.timeline],
-            "proposals": [_localization(item) for item in self.proposals],
-            "scores": [_scores(item) for item in self.scores],
-            "unscored": [
-                _span(item.segment) | {"reason": item.reason, "stream": item.stream}
-                for item in self.unscored
-            ],
-            "warnings": list(self.warnings),
-            "timing": asdict(self.timing),
-            "calibration": asdict(self.calibration),
-        }
+    @property
+    def curves(self) -> tuple[Curve, ...]:
+        """The definition of each kind of curve, in the order of the scores, with the marks of the
+        fused stream where there is one."""
+        found: dict[str, Curve] = {}
+        for item in self.scores:
+            if item.kind not in found or item.stream == "fused":
+                found[item.kind] = item.curve
+        return tuple(found.values())
 
-
-def _span(segment: Segment) -> dict:
-    return {"start_s": round(segment.start, 3), "end_s": round(segment.end, 3)}
-
-
-def _localization(item: Localization) -> dict:
-    return _span(item.segment) | {"score": round(item.score, 4), "stream": item.stream}
-
-
-def _scores(item: FrameScores) -> dict:
-    values = [None if np.isnan(value) else round(float(value), 4) for value in item.values]
-    return {
-        "kind": item.kind,
-        "stream": item.stream,
-        "rate_hz": item.grid.rate_hz,
-        "values": values,
-    }
+    @property
+    def deciding(self) -> FrameScores | None:
+        """The curve that the timeline comes from: of both streams, else of one."""
+        curves = [item for item in self.scores if item.curve.proposes]
+        return next((item for item in curves if item.stream == "fused"), next(iter(curves), None))

@@ -1,25 +1,38 @@
-"""Reports in files, to be looked at later: without a model, without computing anything anew.
+"""Reports in files: written, and looked at later without a model. Nothing is computed anew.
 
-A `.json` is what the page and the command line write (schema 1): scores, intervals, no evidence of
-face and sound. A `.npz` keeps that too, except the inspection clip. Neither can run code.
+A `.json` is what the page and the command line write (schema 2, `report.schema.json`): scores and
+intervals, no evidence of face and sound. A `.npz` keeps that too, except the inspection clip.
+Neither can run code. Files of schema 1 still read.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from deeploc.calibration import Calibration
+from deeploc.calibration import (
+    BANDS,
+    Band,
+    Calibration,
+)
+from deeploc.config import (
+    PostprocessConfig,
+    Settings,
+)
+from deeploc.curves import (
+    CURVES,
+    Curve,
+    Mark,
+)
 from deeploc.errors import DeepLocError
 from deeploc.faces.track import FaceTrack
 from deeploc.media.clip import MediaInfo
 from deeploc.report import (
-    SCHEMA,
     FaceEvidence,
     Localization,
     ModelInfo,
@@ -34,6 +47,8 @@ from deeploc.timeline import (
     Segment,
 )
 
+SCHEMA = 2
+SCHEMA_FILE = Path(__file__).parent / "report.schema.json"
 SOUND = ("mel", "error", "peaks", "rebuilt")
 
 
@@ -41,9 +56,80 @@ class BadReport(DeepLocError):
     """A file that holds no report of ours."""
 
 
-def save_report(report: Report, path: str | Path) -> None:
-    """Writes a `.npz` with everything that a view needs but the clip and the inspection clip."""
-    arrays: dict[str, np.ndarray] = {}
+def report_to_dict(report: Report) -> dict[str, Any]:
+    """The report as plain data, JSON schema 2: seconds and scores rounded, NaN as None."""
+    return {
+        "schema": SCHEMA,
+        "version": report.version,
+        "media": {**asdict(report.media), "duration_s": round(report.media.duration_s, 3)},
+        "model": asdict(report.model),
+        "settings": _written_settings(report.settings),
+        "video_score": None if report.video_score is None else round(float(report.video_score), 4),
+        "band": report.band,
+        "timeline": [_localization(item) for item in report.timeline],
+        "proposals": [_localization(item) for item in report.proposals],
+        "curves": [_curve(curve) for curve in report.curves],
+        "scores": [_values(item) for item in report.scores],
+        "unscored": [
+            _span(item.segment) | {"reason": item.reason, "stream": item.stream}
+            for item in report.unscored
+        ],
+        "warnings": list(report.warnings),
+        "timing": asdict(report.timing),
+        "calibration": asdict(report.calibration),
+    }
+
+
+def _span(segment: Segment) -> dict[str, Any]:
+    return {"start_s": round(segment.start, 3), "end_s": round(segment.end, 3)}
+
+
+def _written_settings(settings: Settings) -> dict[str, Any]:
+    knobs = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(settings.postprocess).items()
+    }
+    part = None if settings.part is None else _span(settings.part)
+    return {"face": settings.face, "part": part, "device": settings.device, "postprocess": knobs}
+
+
+def _localization(item: Localization) -> dict[str, Any]:
+    return _span(item.segment) | {"score": round(float(item.score), 4), "stream": item.stream}
+
+
+def _curve(curve: Curve) -> dict[str, Any]:
+    """A definition; its marks stand with the values, for each stream has its own."""
+    fields = {key: value for key, value in asdict(curve).items() if key != "marks"}
+    return fields | {"range": list(curve.range)}
+
+
+def _values(item: FrameScores) -> dict[str, Any]:
+    values = [None if np.isnan(value) else round(float(value), 4) for value in item.values]
+    return {
+        "kind": item.kind,
+        "stream": item.stream,
+        "rate_hz": item.grid.rate_hz,
+        "marks": [
+            {"name": mark.name, "level": round(float(mark.level), 4)} for mark in item.curve.marks
+        ],
+        "values": values,
+    }
+
+
+def write_report(report: Report, path: str | Path) -> None:
+    """Writes a `.npz` with everything that a view needs but the clip and the inspection clip, or
+    JSON for any other suffix."""
+    path = Path(path)
+    if path.suffix.lower() == ".npz":
+        with path.open("wb") as file:
+            np.savez_compressed(file, **_arrays(report))
+        return
+    text = json.dumps(report_to_dict(report), ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _arrays(report: Report) -> dict[str, Any]:
+    arrays: dict[str, Any] = {}
     if report.pts_s is not None:
         arrays["pts_s"] = report.pts_s
     if report.evidence:
@@ -56,9 +142,8 @@ def save_report(report: Report, path: str | Path) -> None:
         kept = {name: getattr(report.sound, name) for name in SOUND}
         arrays |= {f"sound_{name}": one for name, one in kept.items() if one is not None}
     face_number = report.evidence.track.number if report.evidence else None
-    text = report.to_dict() | {"face": face_number}
-    arrays["report"] = np.array(json.dumps(text))
-    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+    arrays["report"] = np.array(json.dumps(report_to_dict(report) | {"face": face_number}))
+    return arrays
 
 
 def read_report(path: str | Path) -> Report:
@@ -85,62 +170,100 @@ def read_report(path: str | Path) -> Report:
 
 
 def _report(data: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Report:
-    if data["schema"] != SCHEMA:
+    if data["schema"] not in (1, SCHEMA):
         raise ValueError(data["schema"])
+    calibration = Calibration(**_known(Calibration, data.get("calibration", {})))
+    scores = _scores(data, calibration)
     return Report(
-        media=_made(MediaInfo, data["media"]),
-        model=_made(ModelInfo, data["model"]),
-        calibration=_made(Calibration, data.get("calibration", {})),
+        media=MediaInfo(**_known(MediaInfo, data["media"])),
+        model=ModelInfo(**_known(ModelInfo, data["model"])),
+        calibration=calibration,
         video_score=data["video_score"],
-        verdict=str(data["verdict"]),
-        timeline=_timeline(data),
-        proposals=tuple(
-            Localization(_segment(item), float(item["score"]), item["stream"])
-            for item in data["proposals"]
-        ),
-        scores=tuple(_scores(data)),
+        band=_band(data, calibration),
+        timeline=tuple(_interval(item, scores) for item in data["timeline"]),
+        proposals=tuple(_interval(item, scores) for item in data["proposals"]),
+        scores=scores,
         unscored=tuple(
             Unscored(_segment(item), str(item["reason"]), item.get("stream", "fused"))
             for item in data["unscored"]
         ),
         warnings=tuple(map(str, data["warnings"])),
-        timing=_made(Timing, data["timing"]),
+        timing=Timing(**_known(Timing, data["timing"])),
+        version=str(data.get("version", "")),
+        settings=_settings(data.get("settings", {}), data.get("face")),
         evidence=_face(data, arrays),
         pts_s=arrays.get("pts_s"),
         sound=_sound(arrays),
     )
 
 
-def _made(kind: type, values: Mapping[str, Any]) -> Any:
-    """A dataclass of the values that it knows: newer writers may add more."""
-    known = {field.name for field in fields(kind)}
-    return kind(**{name: value for name, value in values.items() if name in known})
+def _band(data: Mapping[str, Any], calibration: Calibration) -> Band:
+    """Schema 1 has a sentence instead, which no program should read."""
+    if data["schema"] == 1:
+        return calibration.band(data["video_score"])
+    return BANDS[BANDS.index(data["band"])]
+
+
+def _known(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that a dataclass has fields for: newer writers may add more."""
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in values.items() if name in names}
+
+
+def _settings(values: Mapping[str, Any], face: int | None) -> Settings:
+    part, knobs = values.get("part"), _known(PostprocessConfig, values.get("postprocess", {}))
+    tuples: dict[str, Any] = {
+        name: tuple(one) if isinstance(one, list) else one for name, one in knobs.items()
+    }
+    return Settings(
+        face=values.get("face", face),
+        part=None if part is None else _segment(part),
+        device=str(values.get("device", "")),
+        postprocess=PostprocessConfig(**tuples),
+    )
 
 
 def _segment(item: Mapping[str, Any]) -> Segment:
     return Segment(float(item["start_s"]), float(item["end_s"]))
 
 
-def _scores(data: Mapping[str, Any]) -> list[FrameScores]:
+def _scores(data: Mapping[str, Any], calibration: Calibration) -> tuple[FrameScores, ...]:
+    """The curves with their values; schema 1 knows two kinds and has the marks elsewhere."""
+    if "curves" in data:
+        curves = {item["kind"]: _definition(item) for item in data["curves"]}
+    else:
+        curves = {curve.kind: curve for curve in CURVES}
     found = []
     for item in data["scores"]:
+        curve, stream = curves[item["kind"]], item["stream"]
+        if "marks" in item:
+            marks = (Mark(str(mark["name"]), float(mark["level"])) for mark in item["marks"])
+            curve = replace(curve, marks=tuple(marks))
+        elif curve.usual:
+            curve = curve.with_percentiles(calibration.error_marks.get(stream, ()))
         values = np.array([np.nan if one is None else one for one in item["values"]], np.float32)
-        grid = FrameGrid(item["rate_hz"], len(values))
-        found.append(FrameScores(grid, item["stream"], item["kind"], values))
-    return found
-
-
-def _timeline(data: Mapping[str, Any]) -> tuple[Localization, ...]:
-    """The intervals; their score, which schema 1 leaves out, is the peak of the fused curve."""
-    fused = [one for one in _scores(data) if (one.kind, one.stream) == ("forgery", "fused")]
-    found = []
-    for item in data["timeline"]:
-        segment, score = _segment(item), 0.0
-        if fused:
-            start, end = fused[0].grid.span(segment)
-            score = float(np.nan_to_num(fused[0].values[start:end]).max(initial=0.0))
-        found.append(Localization(segment, score, item["stream"]))
+        found.append(FrameScores(FrameGrid(item["rate_hz"], len(values)), stream, curve, values))
     return tuple(found)
+
+
+def _definition(item: Mapping[str, Any]) -> Curve:
+    low, high = item["range"]
+    known = _known(Curve, item) | {"range": (float(low), None if high is None else float(high))}
+    return Curve(**known)
+
+
+def _interval(item: Mapping[str, Any], scores: tuple[FrameScores, ...]) -> Localization:
+    """Where an interval has no score, as in timelines of schema 1: the peak of the fused curve."""
+    segment, score = _segment(item), item.get("score")
+    if score is None:
+        fused = (one for one in scores if one.curve.proposes and one.stream == "fused")
+        score = max((_peak(one, segment) for one in fused), default=0.0)
+    return Localization(segment, float(score), item["stream"])
+
+
+def _peak(scores: FrameScores, segment: Segment) -> float:
+    start, end = scores.grid.span(segment)
+    return float(np.nan_to_num(scores.values[start:end]).max(initial=0.0))
 
 
 def _face(data: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> FaceEvidence | None:
@@ -164,4 +287,9 @@ def _track(number: int, arrays: Mapping[str, np.ndarray]) -> FaceTrack:
 def _sound(arrays: Mapping[str, np.ndarray]) -> SoundEvidence | None:
     if "sound_mel" not in arrays:
         return None
-    return SoundEvidence(**{name: arrays.get(f"sound_{name}") for name in SOUND})  # type: ignore[arg-type]
+    return SoundEvidence(
+        mel=arrays["sound_mel"],
+        error=arrays["sound_error"],
+        peaks=arrays["sound_peaks"],
+        rebuilt=arrays.get("sound_rebuilt"),
+    )

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from deeploc.calibration import (
-    SOME,
-    Calibration,
+from deeploc.calibration import Calibration
+from deeploc.config import Settings
+from deeploc.curves import (
+    FORGERY_SCORE,
+    RECONSTRUCTION_ERROR,
 )
 from deeploc.media.clip import MediaInfo
 from deeploc.report import (
@@ -31,7 +33,7 @@ def forgery(stream="visual"):
     values[20:30] = 0.8
     values[24] = 0.91234
     values[40:] = np.nan
-    return FrameScores(GRID, stream, "forgery", values)
+    return FrameScores(GRID, stream, FORGERY_SCORE, values)
 
 
 def canned_report(name="clip.mp4", **changes) -> Report:
@@ -41,17 +43,19 @@ def canned_report(name="clip.mp4", **changes) -> Report:
             name=name, duration_s=2.00044, fps=25.0, width=640, height=360, has_audio=True
         ),
         model=ModelInfo("tiny", "main", "ab" * 32),
-        calibration=Calibration(),
+        calibration=Calibration(bands={"some": 0.5, "strong": 0.8}, clips=120),
         video_score=0.71239,
-        verdict=SOME,
+        band="some",
         timeline=(Localization(Segment(0.8, 1.2), 0.91234, "visual"),),
         proposals=(
             Localization(Segment(0.8, 1.2), 0.6, "visual"),
             Localization(Segment(0.76, 1.28), 0.4, "fused"),
         ),
-        scores=(forgery(), replace(forgery("fused"), kind="error")),
+        scores=(forgery(), replace(forgery("fused"), curve=RECONSTRUCTION_ERROR)),
         unscored=(Unscored(Segment(1.6, 2.0), "no face"),),
         warnings=("The sound ends before the picture.",),
         timing=Timing(0.5, {"decode": 0.1, "faces": 0.4}),
+        version="0.2.0",
+        settings=Settings(face=1, device="cpu"),
     )
     return replace(report, **changes)

@@ -26,7 +26,7 @@ FORBIDDEN = {
     "deeploc/annotations": {"torch", "deeploc.models", "deeploc.localizer"},
     "deeploc/metrics.py": {"torch", "deeploc.models", "deeploc.localizer"},
     "deeploc/postprocess.py": {"torch", "deeploc.models", "deeploc.localizer"},
-    "deeploc/smoothing.py": {"torch", "deeploc"},
+    "deeploc/curves.py": {"torch", "numpy", "deeploc"},
     "deeploc/faces/track.py": {"torch", "deeploc.models", "deeploc.localizer"},
     "deeploc/evidence.py": {"deeploc.export", "deeploc.localizer"},
     "deeploc/localizer.py": {"deeploc.metrics", "deeploc.cli", "app", "train"},
@@ -34,6 +34,7 @@ FORBIDDEN = {
 }
 
 STANDARD_LIBRARY_ONLY = (
+    "deeploc/curves.py",
     "deeploc/timeline.py",
     "deeploc/errors.py",
     "deeploc/calibration.py",

@@ -10,11 +10,6 @@ import torch
 from safetensors.torch import load_file
 
 from deeploc.annotations import read_truths
-from deeploc.calibration import (
-    NONE,
-    SOME,
-    STRONG,
-)
 from deeploc.checkpoints import (
     EMBEDDED,
     WEIGHTS,
@@ -99,10 +94,10 @@ def test_every_example_has_its_truth():
     assert forged["sound.mp4"] == (False, True)
 
 
-def test_a_verdict_and_its_intervals_agree(reports):
+def test_a_band_and_its_intervals_agree(reports):
     for report in reports.values():
-        assert report.verdict in (NONE, SOME, STRONG)
-        assert (report.verdict == NONE) == (not report.timeline)
+        assert report.band in ("none", "some", "strong")
+        assert (report.band == "none") == (not report.timeline)
 
 
 def test_the_strongest_proposal_of_the_forged_picture_meets_the_truth(reports):
@@ -112,6 +107,6 @@ def test_the_strongest_proposal_of_the_forged_picture_meets_the_truth(reports):
     assert best.segment.iou(forged) > 0.5
 
 
-def test_the_examples_get_the_verdicts_that_the_readme_tells(reports):
-    verdicts = {name: report.verdict for name, report in reports.items()}
-    assert verdicts == {"authentic.mp4": NONE, "picture.mp4": SOME, "sound.mp4": NONE}
+def test_the_examples_get_the_bands_that_the_readme_tells(reports):
+    bands = {name: report.band for name, report in reports.items()}
+    assert bands == {"authentic.mp4": "none", "picture.mp4": "some", "sound.mp4": "none"}

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 from deeploc.calibration import (
-    NOT_ENOUGH,
-    UNTRAINED,
     Calibration,
 )
 from deeploc.errors import (
@@ -29,6 +27,7 @@ from deeploc.localizer import (
 from deeploc.media.clip import open_clip
 from deeploc.media.writer import write_clip
 from deeploc.report import ModelInfo
+from deeploc.report_files import report_to_dict
 
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
 GREY = np.full((360, 480, 3), 128, np.uint8)
@@ -60,7 +59,7 @@ def report(localizer, short):
 
 
 def test_the_report_is_whole(report):
-    assert report.verdict == UNTRAINED
+    assert report.band == "unscored"
     assert [(item.kind, item.stream) for item in report.scores] == [
         (kind, stream) for kind in ("error", "forgery") for stream in ("visual", "audio", "fused")
     ]
@@ -76,7 +75,7 @@ def test_the_report_is_whole(report):
 
 
 def plain(report):
-    data = report.to_dict()
+    data = report_to_dict(report)
     del data["timing"]
     return json.dumps(data, allow_nan=False)
 
@@ -153,7 +152,7 @@ def test_a_face_for_a_second_is_scored_but_gives_no_verdict(localizer, talk, tmp
     write_clip(tmp_path / "guest.mp4", [*talk[0][:25], *[GREY] * 50], talk[1])
     scale = {"visual": 0.0, "audio": 0.0, "fused": 0.0}
     report = calibrated(localizer, scale, {"some": 0.0, "strong": 0.0})(tmp_path / "guest.mp4")
-    assert (report.video_score, report.verdict) == (None, NOT_ENOUGH)
+    assert (report.video_score, report.band) == (None, "unscored")
     assert any("too little for a verdict" in warning for warning in report.warnings)
     (part,) = [item for item in report.unscored if item.reason == "no usable face"]
     assert part.segment.start == pytest.approx(1, abs=0.2)

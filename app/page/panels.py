@@ -21,10 +21,11 @@ from app.wording import (
     STAGES,
     WAITING,
 )
+from deeploc.curves import RECONSTRUCTION_ERROR
 from deeploc.report import ModelInfo
+from deeploc.scores import STREAM_LABELS
 
 CURVE_WIDTH, CURVE_HEIGHT, CURVE_TOP = 600, 72, 3.0
-CURVE_NAMES = {"visual": "picture", "audio": "sound"}
 
 
 def waiting_panel() -> str:
@@ -99,13 +100,14 @@ def _curve(errors: dict[str, np.ndarray]) -> str:
     if not lines:
         return ""
     usual = CURVE_HEIGHT * (1 - 1 / CURVE_TOP)
+    label = RECONSTRUCTION_ERROR.label
     keys = "".join(
         f'<span class="dl-line-key dl-line-{stream}">{name}</span>'
-        for stream, name in CURVE_NAMES.items()
+        for stream, name in STREAM_LABELS.items()
         if stream in errors
     )
     return (
-        f'<figure class="dl-growing"><figcaption>Reconstruction error so far {keys}</figcaption>'
+        f'<figure class="dl-growing"><figcaption>{label} so far {keys}</figcaption>'
         f'<svg viewBox="0 0 {CURVE_WIDTH} {CURVE_HEIGHT}" preserveAspectRatio="none" '
         'aria-hidden="true">'
         f'<line class="dl-line-usual" x1="0" x2="{CURVE_WIDTH}" y1="{usual}" y2="{usual}"/>'

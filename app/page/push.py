@@ -37,6 +37,7 @@ from app.wording import (
 )
 from deeploc.annotations.formats.deeploc_json import parse_annotation
 from deeploc.errors import DeepLocError
+from deeploc.report_files import report_to_dict
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ def push(dataset: str, annotation: Any, result: Result, token: str | None) -> st
     stem = f"{Path(file_name(report.media.name)).stem}-{report.media.sha256[:8]}".rstrip("-")
     files: dict[str, dict] = {}
     if report.scores:
-        files[f"reports/{stem}.deeploc.json"] = report.to_dict()
+        files[f"reports/{stem}.deeploc.json"] = report_to_dict(report)
     if annotation and annotation.get("segments"):
         files[f"annotations/{stem}.annotation.json"] = parse_annotation(annotation).to_dict()
     if not files:

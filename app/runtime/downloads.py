@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 from collections.abc import Callable
@@ -16,16 +15,16 @@ from app.wording import (
     GONE,
 )
 from deeploc.errors import DeepLocError
-from deeploc.export.films import (
-    write_annotated,
-    write_inspected,
-)
 from deeploc.export.table import (
     write_frames_csv,
     write_frames_parquet,
 )
+from deeploc.export.video import (
+    write_annotated_video,
+    write_inspection_video,
+)
 from deeploc.report import Report
-from deeploc.report_files import save_report
+from deeploc.report_files import write_report
 
 logger = logging.getLogger(__name__)
 
@@ -38,24 +37,24 @@ class Download(NamedTuple):
     write: Callable[[Report, Path, Path], None]
 
 
-def write_json(report: Report, target: Path) -> None:
-    target.write_text(json.dumps(report.to_dict(), indent=1), encoding="utf-8")
-
-
 def _without_video(write: Callable[[Report, Path], None]) -> Callable[[Report, Path, Path], None]:
     return lambda report, _, target: write(report, target)
 
 
 DOWNLOADS = {
-    "json": Download("Report, JSON", ".deeploc.json", _without_video(write_json)),
-    "npz": Download("Report with evidence, NPZ", ".deeploc.npz", _without_video(save_report)),
+    "json": Download("Report, JSON", ".deeploc.json", _without_video(write_report)),
+    "npz": Download("Report with evidence, NPZ", ".deeploc.npz", _without_video(write_report)),
     "html": Download("Page that stands alone, HTML", ".report.html", _without_video(write_html)),
     "frames": Download("Scores by frame, CSV", ".frames.csv", _without_video(write_frames_csv)),
     "parquet": Download(
         "Scores by frame, Parquet", ".frames.parquet", _without_video(write_frames_parquet)
     ),
-    "annotated": Download("Film with what was found, MP4", ".annotated.mp4", write_annotated),
-    "inspected": Download("Film with reconstructions, MP4", ".inspected.mp4", write_inspected),
+    "annotated": Download(
+        "Video with what was found, MP4", ".annotated.mp4", write_annotated_video
+    ),
+    "inspected": Download(
+        "Video with reconstructions, MP4", ".inspected.mp4", write_inspection_video
+    ),
 }
 LABELS = [(key, download.label) for key, download in DOWNLOADS.items()]
 

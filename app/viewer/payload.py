@@ -1,6 +1,6 @@
 """Report -> the one JSON that the browser gets: rounding, no decisions.
 
-Times are seconds, positions are source pixels. The report itself travels as its schema 1.
+Times are seconds, positions are source pixels. The report itself travels as its schema 2.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from app.viewer.packing import (
 from deeploc.annotations.truth import segments_with_stream
 from deeploc.media.clip import VIDEO_RATE_HZ
 from deeploc.report import Report
+from deeploc.report_files import report_to_dict
 from deeploc.scores import Stream
 from deeploc.timeline import Timeline
 
@@ -30,12 +31,10 @@ def to_payload(
     report: Report, video: str | Path, truth: Mapping[Stream, Timeline] | None = None
 ) -> dict:
     """Everything the viewer shows. `video`: a file that browsers play. `truth`: None if unknown."""
-    marks = report.calibration.error_marks
     return {
-        "report": report.to_dict(),
+        "report": report_to_dict(report),
         "video": str(video),
         "headline": headline(report),
-        "marks": {stream: [round(mark, 4) for mark in row] for stream, row in marks.items()},
         "thresholds": dict(report.calibration.thresholds),
         "pts": [] if report.pts_s is None else np.round(report.pts_s, 4).tolist(),
         "intervals": [

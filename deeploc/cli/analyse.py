@@ -9,7 +9,6 @@ knows how a clip is analysed.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from deeploc.analyzer import (
     ProgressHook,
     ignore_progress,
 )
+from deeploc.calibration import Band
 from deeploc.cli.flags import add_max_minutes
 from deeploc.cli.sources import (
     find_clips,
@@ -36,12 +36,20 @@ from deeploc.report import (
     Report,
     Timing,
 )
+from deeploc.report_files import write_report
 
 try:
     import resource
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
+BAND_WORDS: dict[Band, str] = {
+    "unscored": "not enough evidence to judge",
+    "none": "no evidence of forgery found",
+    "some": "some evidence of forgery",
+    "strong": "strong evidence of forgery",
+}
+UNTRAINED = "untrained model: no verdict"
 Cost = tuple[float, Timing]  # seconds of the clip, and what they took
 
 
@@ -209,8 +217,11 @@ class _StageBar:
 def _write(report: Report, target: Path | None) -> None:
     if target:
         target.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(report.to_dict(), ensure_ascii=False, allow_nan=False)
-        target.write_text(text + "\n", encoding="utf-8")
+        write_report(report, target)
+
+
+def _band(report: Report) -> str:
+    return BAND_WORDS[report.band] if report.calibration.clips else UNTRAINED
 
 
 def _score(report: Report) -> str:
@@ -221,7 +232,7 @@ def _line(clip: str, report: Report, target: Path | None) -> str:
     found = len(report.timeline)
     intervals = f"{found} interval{'' if found == 1 else 's'}"
     arrow = f" -> {target}" if target else ""
-    return f"{clip}: {report.verdict}, {_score(report)}, {intervals}{arrow}"
+    return f"{clip}: {_band(report)}, {_score(report)}, {intervals}{arrow}"
 
 
 def _table(report: Report) -> Iterator[str]:
@@ -230,7 +241,7 @@ def _table(report: Report) -> Iterator[str]:
     yield f"{media.name}: {media.duration_s:.2f} s, {media.fps:.4g} fps, " + (
         f"{media.width}x{media.height}, {sound}"
     )
-    yield f"{report.verdict} ({_score(report)}, model {model.name})"
+    yield f"{_band(report)} ({_score(report)}, model {model.name})"
     yield ""
     if report.timeline:
         yield f"{'stream':8}{'start':>11}{'end':>11}{'length':>10}{'peak':>8}"

@@ -33,10 +33,12 @@ from deeploc.cli.sources import (
     find_clips,
     local_copy,
 )
+from deeploc.curves import CURVES
 from deeploc.errors import DeepLocError
 from deeploc.localizer import load_localizer
 from deeploc.media.clip import file_sha256
 from deeploc.report import Report
+from deeploc.scores import STREAMS
 
 try:
     import ray
@@ -60,13 +62,17 @@ SCHEMA = pa.schema(
         ("clip", pa.string()),
         ("sha256", pa.string()),
         ("state", pa.string()),  # scored, unscored, error
-        ("verdict", pa.string()),
+        ("band", pa.string()),  # none, some, strong, unscored
         ("video_score", pa.float64()),
         ("duration_s", pa.float64()),
         ("intervals", pa.list_(INTERVAL)),
-        ("forgery_visual", pa.list_(pa.float32())),  # of every 40 ms step, NaN where unscored
-        ("forgery_audio", pa.list_(pa.float32())),
-        ("forgery_fused", pa.list_(pa.float32())),
+        # the curves that propose, such as forgery_fused: every 40 ms step, NaN where unscored
+        *(
+            (curve.column(stream), pa.list_(pa.float32()))
+            for curve in CURVES
+            if curve.proposes
+            for stream in STREAMS
+        ),
         ("warnings", pa.list_(pa.string())),
         ("error", pa.string()),  # the name of a class of `deeploc.errors`, or of what went wrong
         ("message", pa.string()),
@@ -104,10 +110,9 @@ class Scorer:
 
 def scored(report: Report) -> Row:
     """A report as a row."""
-    forgery = (item for item in report.scores if item.kind == "forgery")
     return {
         "state": "unscored" if report.video_score is None else "scored",
-        "verdict": report.verdict,
+        "band": report.band,
         "video_score": report.video_score,
         "duration_s": report.media.duration_s,
         "intervals": [
@@ -119,7 +124,11 @@ def scored(report: Report) -> Row:
             }
             for item in report.timeline
         ],
-        **{f"forgery_{item.stream}": item.values.tolist() for item in forgery},
+        **{
+            item.curve.column(item.stream): item.values.tolist()
+            for item in report.scores
+            if item.curve.proposes
+        },
         "warnings": list(report.warnings),
     }
 

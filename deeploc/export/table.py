@@ -12,13 +12,18 @@ import pandas as pd
 
 from deeploc.media.clip import VIDEO_RATE_HZ
 from deeploc.report import Report
+from deeploc.report_files import report_to_dict
 from deeploc.timeline import FrameGrid
 
 
 def frame_table(report: Report) -> pd.DataFrame:
     """The steps of the clip: `step`, `start_s`, `end_s`, `source_frame` (on display at the middle
-    of the step), a column `error_...` and `forgery_...` for each stream, NaN where unscored, and
-    `flagged`, whether an interval of the report covers the middle."""
+    of the step), a column for each curve and stream, NaN where unscored, and `flagged`, whether an
+    interval of the report covers the middle.
+
+    Columns are named kind, stream and unit: `error_visual_sd`, `forgery_fused`. Parquet files keep
+    the curves' definitions as the attribute `curves`.
+    """
     known = [item.grid for item in report.scores]
     duration_s = report.media.duration_s
     grid = known[0] if known else FrameGrid(VIDEO_RATE_HZ, round(duration_s * VIDEO_RATE_HZ))
@@ -27,8 +32,8 @@ def frame_table(report: Report) -> pd.DataFrame:
     flagged = np.zeros(grid.n_frames, bool)
     for item in report.timeline:
         flagged |= (item.segment.start <= middle_s) & (middle_s < item.segment.end)
-    scores = {f"{item.kind}_{item.stream}": item.values for item in report.scores}
-    return pd.DataFrame(
+    scores = {item.curve.column(item.stream): item.values for item in report.scores}
+    table = pd.DataFrame(
         {
             "step": steps,
             "start_s": steps / grid.rate_hz,
@@ -38,6 +43,8 @@ def frame_table(report: Report) -> pd.DataFrame:
             "flagged": flagged,
         }
     )
+    table.attrs["curves"] = report_to_dict(report)["curves"]
+    return table
 
 
 def write_frames_csv(report: Report, path: Path) -> None:

@@ -19,7 +19,7 @@ from deeploc.faces.detector import (
 )
 from deeploc.faces.track import FaceTrack
 from deeploc.media.clip import Clip
-from deeploc.smoothing import smoothed
+from deeploc.scores import smoothed
 
 DETECT_EVERY = 6
 DETECT_BATCH = 8

@@ -90,7 +90,7 @@ def long_report(path: Path) -> Report:
     bumps = (np.arange(grid.n_frames) % 375 < 40).astype(np.float32)
     base = canned_report(path)
     scores = [
-        FrameScores(grid, old.stream, old.kind, values * (0.4 if old.kind == "forgery" else 1.5))
+        FrameScores(grid, old.stream, old.curve, values * (0.4 if old.curve.proposes else 1.5))
         for old, values in zip(base.scores, noise + 1.3 * bumps, strict=True)
     ]
     starts = [second for second in range(0, MINUTES * 60, 15)]

@@ -14,9 +14,14 @@ from deeploc.analyzer import (
     ignore_progress,
 )
 from deeploc.calibration import (
-    SOME,
     Calibration,
     heat_scale,
+)
+from deeploc.config import Settings
+from deeploc.curves import (
+    FORGERY_SCORE,
+    RECONSTRUCTION_ERROR,
+    Curve,
 )
 from deeploc.errors import NoFace
 from deeploc.export.inspection import open_inspection
@@ -85,7 +90,7 @@ def canned_report(path: Path | str = "clip.mp4", n_faces: int = 1, face: int | N
         model=CannedAnalyzer.info,
         calibration=CALIBRATION,
         video_score=0.74,
-        verdict=SOME,
+        band="some",
         timeline=(Localization(FORGED, 0.91, "visual"),),
         proposals=(Localization(FORGED, 0.8, "visual"),),
         scores=tuple(_scores()),
@@ -95,6 +100,8 @@ def canned_report(path: Path | str = "clip.mp4", n_faces: int = 1, face: int | N
         ),
         warnings=(),
         timing=Timing(0.5, {"decode": 0.1, "faces": 0.4}),
+        version="0.2.0",
+        settings=Settings(face=number, device="cpu"),
         evidence=_evidence(number, n_faces),
         pts_s=np.arange(GRID.n_frames) / 25,
         sound=_sound(),
@@ -127,6 +134,10 @@ def write_inspection(folder: Path, report: Report) -> Path:
     return path
 
 
+def _error(stream: str) -> Curve:
+    return RECONSTRUCTION_ERROR.with_percentiles(CALIBRATION.error_marks[stream])
+
+
 def _scores() -> Iterator[FrameScores]:
     steps = np.arange(GRID.n_frames)
     bump = np.exp(-(((steps - 40) / 7.0) ** 4))
@@ -134,13 +145,13 @@ def _scores() -> Iterator[FrameScores]:
     error = (0.9 + wave + 1.6 * bump).astype(np.float32)
     forgery = (0.12 + 0.1 * wave + 0.78 * bump).astype(np.float32)
     unseen = steps >= 90
-    yield FrameScores(GRID, "visual", "error", np.where(unseen, np.nan, error))
+    yield FrameScores(GRID, "visual", _error("visual"), np.where(unseen, np.nan, error))
     heard_error = np.where(steps < 5, np.nan, 0.7 + wave).astype(np.float32)
-    yield FrameScores(GRID, "audio", "error", heard_error)
-    yield FrameScores(GRID, "fused", "error", error)
-    yield FrameScores(GRID, "visual", "forgery", np.where(unseen, np.nan, forgery))
-    yield FrameScores(GRID, "audio", "forgery", (0.1 + 0.1 * wave).astype(np.float32))
-    yield FrameScores(GRID, "fused", "forgery", np.where(unseen, np.nan, forgery * 0.97))
+    yield FrameScores(GRID, "audio", _error("audio"), heard_error)
+    yield FrameScores(GRID, "fused", _error("fused"), error)
+    yield FrameScores(GRID, "visual", FORGERY_SCORE, np.where(unseen, np.nan, forgery))
+    yield FrameScores(GRID, "audio", FORGERY_SCORE, (0.1 + 0.1 * wave).astype(np.float32))
+    yield FrameScores(GRID, "fused", FORGERY_SCORE, np.where(unseen, np.nan, forgery * 0.97))
 
 
 def _evidence(number: int, n_faces: int) -> FaceEvidence:

@@ -71,7 +71,7 @@ def test_the_csv_is_a_truth_file_and_the_json_the_report(page, clip, tmp_path):
         download.value.save_as(tmp_path / name)
     (found,) = read_truths(tmp_path / "CSV")
     assert (found.file, tuple(found.segments["visual"])) == ("clip.mp4", (FORGED,))
-    assert json.loads((tmp_path / "JSON").read_text())["schema"] == 1
+    assert json.loads((tmp_path / "JSON").read_text())["schema"] == 2
 
 
 def test_a_clip_that_the_browser_refuses_is_said(page, clip):

@@ -108,7 +108,7 @@ def test_the_cursor_is_a_slider_that_says_where_it_is(page, clip):
     block(page, "predicted").click()
     page.wait_for_function(f"Math.abs({CURRENT_TIME} - 1.2) < 0.05")
     said = cursor.get_attribute("aria-valuetext")
-    assert said == "1.20 s, frame 30, error 0.5 times threshold, inside interval 1"
+    assert said == "1.20 s, frame 30, reconstruction error 0.5 times p95, inside interval 1"
     expect(page.locator(".dl-aloud")).to_have_text("Entered interval 1.")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
+from deeploc.curves import FORGERY_SCORE
 from deeploc.postprocess import to_timeline
 from deeploc.scores import FrameScores
 from deeploc.timeline import FrameGrid
@@ -217,7 +218,7 @@ def test_a_moved_threshold_gives_the_intervals_of_the_library(open_at, unknown, 
         if (one["kind"], one["stream"]) == ("forgery", "fused")
     )
     values = np.array([np.nan if value is None else value for value in curve["values"]])
-    scores = FrameScores(FrameGrid(25, len(values)), "fused", "forgery", values)
+    scores = FrameScores(FrameGrid(25, len(values)), "fused", FORGERY_SCORE, values)
     found = to_timeline(scores, threshold)
     blocks = page.locator(".dl-lane-P .dl-block")
     expect(blocks).to_have_count(len(found))

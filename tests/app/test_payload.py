@@ -24,9 +24,6 @@ from app.viewer.payload import (
     truth_spans,
 )
 from deeploc.calibration import (
-    NONE,
-    NOT_ENOUGH,
-    UNTRAINED,
     Calibration,
 )
 from deeploc.export.inspection import COLOURS
@@ -48,7 +45,7 @@ def payload(**changes):
 
 def test_it_is_json_without_nan():
     text = json.dumps(payload(), allow_nan=False)
-    assert json.loads(text)["report"]["schema"] == 1
+    assert json.loads(text)["report"]["schema"] == 2
 
 
 def test_intervals_carry_letter_and_peak():
@@ -83,7 +80,7 @@ def test_a_clip_above_the_scale_is_clipped_not_wrapped():
 
 
 def test_without_evidence_or_calibration():
-    sent = payload(evidence=None, pts_s=None, calibration=Calibration(), verdict=UNTRAINED)
+    sent = payload(evidence=None, pts_s=None, calibration=Calibration(), band="unscored")
     assert sent["heat"] is None
     assert sent["pts"] == []
     assert sent["headline"]["level"] == 0
@@ -217,14 +214,14 @@ def test_the_headline_states_the_false_alarm_rate():
 
 
 def test_a_quiet_clip_is_not_called_authentic():
-    words = headline(replace(canned_report(), verdict=NONE, timeline=()))
+    words = headline(replace(canned_report(), band="none", timeline=()))
     assert "5% of 120" in words["rate"]
     assert words["note"] == "Absence of evidence is not proof of authenticity."
 
 
 def test_too_little_to_judge_claims_no_number():
     words = headline(
-        replace(canned_report(), verdict=NOT_ENOUGH, video_score=None, timeline=(), proposals=())
+        replace(canned_report(), band="unscored", video_score=None, timeline=(), proposals=())
     )
     assert words["level"] == 0
     assert [fact["label"] for fact in words["facts"]] == ["Scored", "Work"]

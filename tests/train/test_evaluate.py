@@ -7,6 +7,7 @@ import pytest
 
 from deeploc.annotations import ClipTruth
 from deeploc.calibration import Calibration
+from deeploc.curves import FORGERY_SCORE
 from deeploc.metrics import resample
 from deeploc.scores import (
     STREAMS,
@@ -80,11 +81,11 @@ def sample(file, visual=None, audio=None, null=False, identity=None):
     return CachedClip(ClipTruth(file, segments, identity=identity, families=families), None)
 
 
-def curve(stream, runs=(), height=0.9, kind="forgery", seed=0):
+def curve(stream, runs=(), height=0.9, definition=FORGERY_SCORE, seed=0):
     values = np.random.default_rng(seed).uniform(0.05, 0.1, GRID.n_frames).astype(np.float32)
     for start, end in runs:
         values[start:end] = height
-    return FrameScores(GRID, stream, kind, values)
+    return FrameScores(GRID, stream, definition, values)
 
 
 def method(runs_by_file, height=0.9):
@@ -232,10 +233,10 @@ def test_intervals_hold_the_number_and_come_from_the_seed(evaluations):
     assert found == evaluations["fused"].intervals(names, DRAWS.copy())
 
 
-def test_reliability_counts_forged_clips_of_each_verdict():
+def test_reliability_counts_forged_clips_of_each_band():
     facts = reliability(SAMPLES, method(RUNS), CALIBRATION)
-    bands = {row["verdict"].split()[0]: (row["clips"], row["forged"]) for row in facts["bands"]}
-    assert bands == {"no": (2, 1), "some": (0, 0), "strong": (5, 3)}
+    bands = {row["band"]: (row["clips"], row["forged"]) for row in facts["bands"]}
+    assert bands == {"none": (2, 1), "some": (0, 0), "strong": (5, 3)}
     assert sum(row["clips"] for row in facts["scores"]) == len(SAMPLES)
     assert facts["stated"] == {"some": 0.2, "strong": 0.05}
 

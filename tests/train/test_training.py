@@ -6,7 +6,6 @@ from unittest.mock import Mock
 import pytest
 import torch
 
-from deeploc.calibration import UNTRAINED
 from deeploc.checkpoints import load_checkpoint
 from deeploc.localizer import load_localizer
 from tests.train.made_cache import STEPS, made_cache
@@ -70,7 +69,7 @@ def test_resuming_with_other_settings_is_refused(run, cache):
 
 def test_mae_alone_gives_no_verdict(run):
     model, _ = load_checkpoint(run / "mae")
-    assert model.calibration.verdict(0.99) == UNTRAINED
+    assert model.calibration.band(0.99) == "unscored"
 
 
 def test_obvious_forgeries_of_unseen_clips_are_localized(run):

@@ -10,6 +10,7 @@ from deeploc.errors import (
     NoFace,
 )
 from deeploc.report import Localization
+from deeploc.report_files import report_to_dict
 from deeploc.timeline import Segment
 from tests.canned import canned_report
 
@@ -73,7 +74,7 @@ def test_one_clip_prints_a_table(run, clip):
 
 
 def test_nothing_found_and_nothing_judged(clip, run):
-    report = canned_report(timeline=(), video_score=None, verdict="not enough evidence to judge")
+    report = canned_report(timeline=(), video_score=None, band="unscored")
     _, out, _ = run(clip(), load=lambda options: lambda path, **_: report)
     assert "not enough evidence to judge (no score, model tiny)" in out
     assert "no intervals above the threshold" in out
@@ -89,7 +90,7 @@ def test_minutes_are_shown(clip, run):
 def test_json_of_one_clip(run, clip, tmp_path):
     target = tmp_path / "out" / "report.json"
     assert run(clip(), "--json", target)[0] == 0
-    assert json.loads(target.read_text()) == canned_report("clip.mp4").to_dict()
+    assert json.loads(target.read_text()) == report_to_dict(canned_report("clip.mp4"))
     (tmp_path / "folder").mkdir()
     assert run(clip(), "--json", tmp_path / "folder")[0] == 0
     assert (tmp_path / "folder" / "clip.json").exists()

@@ -5,6 +5,7 @@ from importlib.machinery import PathFinder
 import numpy as np
 import pytest
 
+from deeploc.curves import FORGERY_SCORE, RECONSTRUCTION_ERROR
 from deeploc.metrics import (
     AR_TIOUS,
     Overlaps,
@@ -143,7 +144,7 @@ def test_frame_auc_pools_steps_and_skips_unscored_ones():
     grid = FrameGrid(rate_hz=1, n_frames=4)
 
     def scores(*values):
-        return FrameScores(grid, "fused", "forgery", np.array(values, np.float32))
+        return FrameScores(grid, "fused", FORGERY_SCORE, np.array(values, np.float32))
 
     truth = {"a": segments((0, 2)), "b": Timeline()}
     both = {"a": scores(0.9, np.nan, 0.2, 0.1), "b": scores(0.95, 0.3, np.nan, 0.3)}
@@ -305,7 +306,7 @@ def test_weighing_a_clip_is_repeating_it():
     rng = np.random.default_rng(2)
     grid = FrameGrid(rate_hz=2, n_frames=20)
     scores = {
-        clip: FrameScores(grid, "fused", "error", np.float32(rng.integers(0, 9, 20)))
+        clip: FrameScores(grid, "fused", RECONSTRUCTION_ERROR, np.float32(rng.integers(0, 9, 20)))
         for clip in truth
     }
     expected = frame_auc(more[0], repeated(scores, weights))

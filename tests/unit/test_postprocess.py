@@ -3,6 +3,7 @@ import time
 import numpy as np
 import pytest
 
+from deeploc.curves import FORGERY_SCORE, RECONSTRUCTION_ERROR
 from deeploc.postprocess import (
     PostprocessConfig,
     clip_score,
@@ -19,9 +20,9 @@ RATE = 25
 SHARP = PostprocessConfig(smoothing_s=0.0)
 
 
-def scored(values, kind="forgery"):
+def scored(values, curve=FORGERY_SCORE):
     values = np.asarray(values, np.float32)
-    return FrameScores(FrameGrid(RATE, len(values)), "visual", kind, values)
+    return FrameScores(FrameGrid(RATE, len(values)), "visual", curve, values)
 
 
 def clip(n=250, level=0.1, **spans):
@@ -76,7 +77,7 @@ def test_a_clip_forged_throughout_is_proposed_whole():
 
 
 def test_errors_are_squashed():
-    proposals = to_proposals(scored(clip(level=-0.2, a=(100, 120, 30.0)), "error"))
+    proposals = to_proposals(scored(clip(level=-0.2, a=(100, 120, 30.0)), RECONSTRUCTION_ERROR))
     assert proposals[0].segment.iou(Segment(4.0, 4.8)) > 0.8
     assert all(0 <= item.score <= 1 for item in proposals)
 

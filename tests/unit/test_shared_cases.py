@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from deeploc.comparison import match
+from deeploc.curves import FORGERY_SCORE
 from deeploc.localizer import _timeline
 from deeploc.metrics import (
     average_precision,
@@ -40,7 +41,7 @@ def scores(runs, rate_hz, stream="fused"):
     """`runs`: a value and how many steps have it, None for unscored."""
     values = [np.nan if value is None else value for value, count in runs for _ in range(count)]
     return FrameScores(
-        FrameGrid(rate_hz, len(values)), stream, "forgery", np.array(values, np.float32)
+        FrameGrid(rate_hz, len(values)), stream, FORGERY_SCORE, np.array(values, np.float32)
     )
 
 

@@ -33,6 +33,7 @@ function review(changes = {}, options = {}) {
             media: { name: "clip.mp4", duration_s: 4, fps: RATE },
             model: null,
             video_score: 0.7,
+            curves: [{ kind: "forgery", range: [0, 1], proposes: true }],
             scores: [
                 curve("visual", bump),
                 curve(

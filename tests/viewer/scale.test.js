@@ -66,7 +66,9 @@ test("the overview shows every peak, however short", () => {
 });
 
 test("without a forgery score the overview shows the error, without both nothing", () => {
-    const error = { kind: "error", stream: "visual", values: [1], rate_hz: 25 };
-    assert.equal(curveOf({ report: { scores: [error] }, marks: { visual: [1, 2, 3] } }).top, 6);
-    assert.equal(curveOf({ report: { scores: [] }, marks: {} }), null);
+    const curve = { kind: "error", range: [0, null], proposes: false };
+    const marks = [1, 2, 3].map((level) => ({ name: `mark ${level}`, level }));
+    const error = { kind: "error", stream: "visual", values: [1], rate_hz: 25, marks };
+    assert.equal(curveOf({ report: { curves: [curve], scores: [error] } }).top, 6);
+    assert.equal(curveOf({ report: { curves: [], scores: [] } }), null);
 });

@@ -146,13 +146,13 @@ def reliability(samples: list[CachedClip], method: Method, calibration: Calibrat
     curves = [method.scores[sample.annotation.file]["fused"] for sample in samples]
     fused = np.nan_to_num(clip_scores(curves))
     forged = np.array([sample.annotation.forged for sample in samples])
-    verdicts = np.array([calibration.verdict(score) for score in fused])
-    names = [calibration.verdict(level) for level in (0.0, *sorted(calibration.bands.values()))]
+    bands = np.array([calibration.band(score) for score in fused])
+    names = [calibration.band(level) for level in (0.0, *sorted(calibration.bands.values()))]
     parts = np.array_split(np.argsort(fused, kind="stable"), SCORE_BINS)
     return {
         "stated": dict(calibration.false_alarms),
         "bands": [
-            {"verdict": name, **_counts(forged[verdicts == name])} for name in dict.fromkeys(names)
+            {"band": name, **_counts(forged[bands == name])} for name in dict.fromkeys(names)
         ],
         "scores": [
             {"mean score": float(fused[part].mean()), **_counts(forged[part])}

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from deeploc.checkpoints import load_checkpoint
+from deeploc.curves import FORGERY_SCORE
 from deeploc.evidence import (
     Evidence,
     error_scores,
@@ -77,7 +78,7 @@ def chance(like: Scores) -> Scores:
 
 def _noise(like: FrameScores, rng: np.random.Generator) -> FrameScores:
     values = np.where(like.scored, rng.random(like.grid.n_frames), np.nan)
-    return FrameScores(like.grid, like.stream, "forgery", values.astype(np.float32))
+    return FrameScores(like.grid, like.stream, FORGERY_SCORE, values.astype(np.float32))
 
 
 def _same_autoencoder(model: RTDeepLoc, other: RTDeepLoc) -> bool:

@@ -189,9 +189,9 @@ def reliability(result: dict) -> go.Figure:
             row=1,
             col=1,
         )
-    verdicts = [row for row in facts["bands"] if row["clips"]]
-    names = [f"{row['verdict'].split(' evidence')[0]} (n={row['clips']})" for row in verdicts]
-    _add_shares(figure, names, verdicts, column=2)
+    reached = [row for row in facts["bands"] if row["clips"]]
+    names = [f"{row['band']} (n={row['clips']})" for row in reached]
+    _add_shares(figure, names, reached, column=2)
     _add_shares(figure, [row["mean score"] for row in facts["scores"]], facts["scores"], column=3)
     protocol = result["protocol"]
     base = protocol["forged"] / protocol["clips"]

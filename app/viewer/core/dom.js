@@ -18,8 +18,6 @@ export function clockText(seconds) {
     return `${minutes}:${((hundredths % 6000) / 100).toFixed(2).padStart(5, "0")}`;
 }
 
-export const STREAM_NAMES = { V: "picture", A: "sound", VA: "picture and sound" };
-
 // Runs of steps without a value, in seconds.
 export function gaps(values, rate) {
     const found = [];

@@ -4,9 +4,10 @@
 import { gaps, make, reasons } from "../core/dom.js";
 import { stepAt, windowed } from "../time/ranges.js";
 import { MARGIN, place } from "../time/scale.js";
+import { axisOf, titleOf, usualOf } from "./axis.js";
+import { STREAM_LABELS } from "../core/streams.js";
 import { stripsOf } from "./strips.js";
 
-const STREAM_LABELS = { visual: "picture", audio: "sound", fused: "both" };
 const DASHES = { visual: "solid", audio: "dash", fused: "solid" };
 const LABEL_SHARE = 0.15; // of a row's height
 let loading = null;
@@ -21,45 +22,41 @@ export function loadPlotly(url) {
     return loading;
 }
 
-// What each row shows: an error row for picture and for sound, then the forgery scores together.
-export function rowsOf({ report, marks, thresholds }) {
-    const scored = (curve) => curve.values.some((value) => value !== null);
-    const curves = report.scores.filter(scored);
-    const errors = curves.filter(
-        (curve) =>
-            curve.kind === "error" &&
-            (curve.stream !== "fused" ||
-                curves.every((other) => other.kind !== "error" || other.stream === "fused")),
-    );
-    const rows = errors.map((curve) => ({
-        key: `error-${curve.stream}`,
-        label: `Error, ${STREAM_LABELS[curve.stream]}`,
-        title: "Reconstruction error (surprise against the clip)",
-        detail: STREAM_LABELS[curve.stream],
-        curves: [curve],
-        marks: marks[curve.stream] ?? null,
-        top: errorTop(curve, marks[curve.stream]),
-    }));
-    const forgery = curves.filter((curve) => curve.kind === "forgery");
-    if (forgery.length) {
-        rows.push({
-            key: "forgery",
-            label: "Forgery score",
-            title: "Forgery score",
-            detail: null,
-            curves: forgery,
-            marks: null,
-            top: 1.02,
-            threshold: thresholds.fused ?? null,
-        });
-    }
-    return rows;
+// What each row shows, by the definitions in the report. The streams of a curve that proposes share an axis, for one
+// threshold decides; any other curve has an axis for each stream, for each has its own marks.
+export function rowsOf({ report, thresholds }) {
+    return report.curves.flatMap((definition) => {
+        const own = report.scores.filter(
+            ({ kind, values }) =>
+                kind === definition.kind && values.some((value) => value !== null),
+        );
+        if (!own.length) return [];
+        if (definition.proposes) return [rowOf(definition, own, thresholds.fused ?? null)];
+        const single = own.filter(({ stream }) => stream !== "fused");
+        return (single.length ? single : own).map((curve) => rowOf(definition, [curve], null));
+    });
 }
 
-// Fixed by the calibration, so that clips compare; only a clip that leaves the scale stretches it.
-function errorTop(curve, marks) {
-    const peak = curve.values.reduce((most, value) => Math.max(most, value ?? 0), 0);
-    return Math.max(marks ? 2 * marks[2] : 1, peak * 1.06);
+function rowOf(definition, curves, threshold) {
+    const { kind, label, description, proposes } = definition;
+    const [{ stream, marks }] = curves;
+    const detail = proposes ? null : STREAM_LABELS[stream];
+    const usual = proposes ? null : usualOf(definition, curves[0]);
+    const [low, top] = axisOf(definition, curves);
+    return {
+        key: proposes ? kind : `${kind}-${stream}`,
+        label: detail ? `${label}, ${detail}` : label,
+        title: titleOf(definition),
+        name: label.toLowerCase(),
+        description,
+        detail,
+        curves,
+        marks: proposes ? [] : marks.filter(({ level }) => usual === null || level >= usual),
+        usual: usual && { name: definition.usual, level: usual },
+        low,
+        top,
+        threshold,
+    };
 }
 
 export class Chart {
@@ -94,7 +91,7 @@ export class Chart {
                       }),
                   )
                 : [];
-        const title = make("h3", { text: row.title });
+        const title = make("h3", { text: row.title, title: row.description });
         if (row.detail) title.append(make("span", { text: row.detail }));
         const head = make("div", { class: "dl-row-head" }, title, ...keys, value);
         const main = row.curves.find((curve) => curve.stream === "fused") ?? row.curves[0];
@@ -170,13 +167,13 @@ export class Chart {
             color: colour("quiet"),
         };
         const line = (y, label, dash) => ({ y, label, dash });
-        const marks = (row.marks ?? []).map((y, index) =>
-            line(y, ["p50", "p95", "p99"][index], ["dot", "dash", "solid"][index]),
+        const marks = row.marks.map(({ name, level }, index) =>
+            line(level, name, ["dash", "solid"][index] ?? "dot"),
         );
-        const lines = row.threshold ? [line(row.threshold, "flag", "dash")] : marks.slice(1);
-        const top = row.top;
-        const crowded = lines.length > 1 && lines[1].y - lines[0].y < LABEL_SHARE * top;
-        const authentic = row.marks
+        const lines = row.threshold ? [line(row.threshold, "flag", "dash")] : marks;
+        const crowded =
+            lines.length > 1 && lines[1].y - lines[0].y < LABEL_SHARE * (row.top - row.low);
+        const authentic = row.usual
             ? [
                   {
                       type: "rect",
@@ -184,8 +181,8 @@ export class Chart {
                       yref: "y",
                       x0: 0,
                       x1: 1,
-                      y0: 0,
-                      y1: row.marks[1],
+                      y0: row.low,
+                      y1: row.usual.level,
                       layer: "below",
                       line: { width: 0 },
                       fillcolor: colour("usual"),
@@ -214,7 +211,7 @@ export class Chart {
                 nticks: this.scale.plot < 500 ? 6 : 12,
             },
             yaxis: {
-                range: [0, top],
+                range: [row.low, row.top],
                 fixedrange: true,
                 nticks: 4,
                 gridcolor: colour("grid"),
@@ -240,7 +237,7 @@ export class Chart {
                 y,
                 text: label,
                 xanchor: "left",
-                yanchor: crowded ? ["top", "bottom"][index] : "middle",
+                yanchor: (crowded && ["top", "bottom"][index]) || "middle",
                 xshift: 4,
                 showarrow: false,
                 font,
@@ -248,16 +245,19 @@ export class Chart {
         };
     }
 
-    // The largest error at a time as a multiple of what authentic clips stay below (p95); null where none was scored.
-    times(time) {
-        const shares = this.rows
-            .filter(({ marks }) => marks)
-            .map(
-                ({ main, marks }) =>
-                    (main.values[stepAt(time, this.rate, main.values.length)] ?? NaN) / marks[1],
-            )
-            .filter(Number.isFinite);
-        return shares.length ? Math.max(...shares) : null;
+    // What stands out most at a time: { name, times, mark }, the value as a multiple of the level that authentic clips
+    // usually stay below; null where no such curve was scored.
+    mostUnusual(time) {
+        const found = this.rows
+            .filter(({ usual }) => usual)
+            .map(({ main, usual, name }) => {
+                const value = main.values[stepAt(time, this.rate, main.values.length)] ?? NaN;
+                return { name, times: value / usual.level, mark: usual.name };
+            })
+            .filter(({ times }) => Number.isFinite(times));
+        return found.length
+            ? found.reduce((one, two) => (two.times > one.times ? two : one))
+            : null;
     }
 
     // The values under the cursor, as text beside each title.

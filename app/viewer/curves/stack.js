@@ -95,15 +95,15 @@ export class Stack {
         const inside = time >= this.scale.start && time <= this.scale.end;
         this.cursor.style.visibility = inside ? "visible" : "hidden";
         this.cursor.style.transform = `translateX(${this.scale.x(time)}px)`;
-        const error = this.review.blind
+        const most = this.review.blind
             ? null
-            : this.chart.times(this.clock.middle(this.clock.frame));
+            : this.chart.mostUnusual(this.clock.middle(this.clock.frame));
         this.cursor.setAttribute("aria-valuenow", time.toFixed(2));
         this.cursor.setAttribute(
             "aria-valuetext",
             [
                 `${time.toFixed(2)} s, frame ${this.clock.frame}${this.clock.exact ? "" : " plus or minus one"}`,
-                error === null ? null : `error ${error.toFixed(1)} times threshold`,
+                most && `${most.name} ${most.times.toFixed(1)} times ${most.mark}`,
                 this.review.describe(time),
             ]
                 .filter(Boolean)

@@ -1,4 +1,4 @@
-// The threshold line over the forgery curve: dragged, moved by keys, or typed. It moves what is shown, not the verdict.
+// The threshold line over the curve that decides: dragged, moved by keys, or typed. It moves what is shown, not the verdict.
 
 import { make } from "../core/dom.js";
 

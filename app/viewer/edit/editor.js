@@ -1,7 +1,7 @@
 // The selected interval: every drag and every key of editing as a button or a field.
 
-import { STREAM_NAMES, make } from "../core/dom.js";
-import { LETTERS } from "./intervals.js";
+import { make } from "../core/dom.js";
+import { STREAM_LABELS } from "../core/streams.js";
 
 const button = (text, label, action) =>
     make("button", {
@@ -28,8 +28,8 @@ export class Editor {
                 "aria-label": "Found in",
                 onchange: () => review.set({ stream: this.stream.value }, "changed the stream"),
             },
-            ...Object.entries(LETTERS).map(([stream, letter]) =>
-                make("option", { value: stream, text: STREAM_NAMES[letter] }),
+            ...Object.entries(STREAM_LABELS).map(([stream, text]) =>
+                make("option", { value: stream, text }),
             ),
         );
         this.confidence = make(

@@ -1,8 +1,9 @@
 // Scores and a threshold -> the intervals that are shown: the rule of deeploc/postprocess.py (to_timeline) and of
 // deeploc/localizer.py (which stream an interval is given to). Steps without a score are null. Knows no page.
 
+import { LETTERS } from "../core/streams.js";
+
 export const RULE = { smoothing_s: 0.08, merge_gap_s: 0.2, min_length_s: 0.2 };
-export const LETTERS = { visual: "V", audio: "A", fused: "VA" };
 const SLACK = 1e-6;
 
 // Gaussian mean of the scored neighbours, sigma in steps; null stays null.
@@ -66,7 +67,7 @@ const peak = (values, [start, end]) =>
 
 // Finds intervals again and again while the threshold moves: the smoothing is done once.
 export class Finder {
-    // curves: {visual, audio, fused}, forgery scores by step.
+    // curves: {visual, audio, fused}, the scores by step that decide.
     constructor(curves, rate) {
         Object.assign(this, {
             curves,

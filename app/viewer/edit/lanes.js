@@ -1,9 +1,9 @@
 // Lanes P (predicted), G (ground truth) and E (your edit): intervals as buttons on the shared time scale. A drag over
 // the empty part of a lane that may be edited draws an interval; a click goes there.
 
-import { STREAM_NAMES, clockText, gaps, make, reasons } from "../core/dom.js";
+import { clockText, gaps, make, reasons } from "../core/dom.js";
 import { Handles } from "./handles.js";
-import { LETTERS } from "./intervals.js";
+import { LETTERS, STREAM_LABELS, STREAM_OF } from "../core/streams.js";
 import { LANES } from "./review.js";
 import { place } from "../time/scale.js";
 import { snap } from "../time/snap.js";
@@ -232,7 +232,7 @@ export class Lanes {
             "aria-label",
             [
                 { P: "Predicted interval", G: "Ground truth", E: "Your interval" }[letter],
-                STREAM_NAMES[stream],
+                STREAM_LABELS[STREAM_OF[stream]],
                 `from ${clockText(item.start)} to ${clockText(item.end)}`,
                 Number.isFinite(item.score) ? `score ${item.score.toFixed(2)}` : null,
                 word,

@@ -3,14 +3,12 @@
 
 import * as annotation from "./annotation.js";
 import { disagreements, match, tiou } from "../compare/compare.js";
-import { STREAM_NAMES, clockText } from "../core/dom.js";
+import { clockText } from "../core/dom.js";
+import { STREAM_LABELS, STREAM_OF } from "../core/streams.js";
 import { Frames } from "../time/frames.js";
-import { Finder, LETTERS } from "./intervals.js";
+import { Finder } from "./intervals.js";
 import { Store } from "../core/store.js";
 
-const STREAMS = Object.fromEntries(
-    Object.entries(LETTERS).map(([stream, letter]) => [letter, stream]),
-);
 const NEW_S = 1; // length of an interval that a key begins
 export const LANES = { P: "Predicted", G: "Ground truth", E: "Your edit" };
 const CROSSED = "An interval needs at least one frame: start must lie before end.";
@@ -33,7 +31,10 @@ export class Review {
         });
         const { report } = payload;
         this.frames = new Frames(clock.pts, clock.duration);
-        const curves = report.scores.filter(({ kind }) => kind === "forgery");
+        const proposes = new Set(
+            report.curves.filter(({ proposes }) => proposes).map(({ kind }) => kind),
+        );
+        const curves = report.scores.filter(({ kind }) => proposes.has(kind));
         this.forgery = curves.find(({ stream }) => stream === "fused") ?? null;
         this.calibrated =
             this.forgery && report.video_score !== null ? (payload.thresholds.fused ?? null) : null;
@@ -50,7 +51,7 @@ export class Review {
             payload.truth &&
             numbered(
                 "G",
-                payload.truth.map((span) => ({ ...span, stream: STREAMS[span.letter] })),
+                payload.truth.map((span) => ({ ...span, stream: STREAM_OF[span.letter] })),
             );
         const fused = report.proposals.filter(({ stream }) => stream === "fused");
         this.proposals = (fused.length ? fused : report.proposals).map(
@@ -163,7 +164,7 @@ export class Review {
         this.seekStart(item);
         this.changed();
         this.say(
-            `Lane ${this.lane}, interval ${items.indexOf(item) + 1} of ${items.length}: ${STREAM_NAMES[LETTERS[item.stream]]}, ${clockText(item.start)} to ${clockText(item.end)}.`,
+            `Lane ${this.lane}, interval ${items.indexOf(item) + 1} of ${items.length}: ${STREAM_LABELS[item.stream]}, ${clockText(item.start)} to ${clockText(item.end)}.`,
         );
     }
 

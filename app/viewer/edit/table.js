@@ -1,7 +1,7 @@
 // The interval table: everything that the lanes show, as words and numbers. One lane at a time, sortable.
 
-import { STREAM_NAMES, clockText, make } from "../core/dom.js";
-import { LETTERS } from "./intervals.js";
+import { clockText, make } from "../core/dom.js";
+import { LETTERS, STREAM_LABELS, STREAM_OF } from "../core/streams.js";
 import { KINDS } from "./lanes.js";
 import { LANES } from "./review.js";
 
@@ -16,7 +16,7 @@ const GUIDE = [
     ],
     [
         "Forgery score",
-        "what the discovery network makes of it, “both” the larger of the two; above the threshold a stretch joins lane P",
+        "what the discovery network makes of it, “picture and sound” the larger of the two; above the threshold a stretch joins lane P",
     ],
     [
         "V, A, VA",
@@ -26,7 +26,7 @@ const GUIDE = [
 const number = (value, digits = 2) => (Number.isFinite(value) ? value.toFixed(digits) : "–");
 // name -> [what to sort by, what is shown]
 const COLUMNS = {
-    Stream: [(row) => row.stream, (row) => STREAM_NAMES[row.letter]],
+    Stream: [(row) => row.stream, (row) => STREAM_LABELS[STREAM_OF[row.letter]]],
     Start: [(row) => row.start, (row) => clockText(row.start)],
     End: [(row) => row.end, (row) => clockText(row.end)],
     Length: [(row) => row.end - row.start, (row) => `${number(row.end - row.start)} s`],

@@ -1,6 +1,7 @@
 // The whole clip in a thin strip: the peaks of its curve, its intervals, and the window that the rows below show.
 
 import { clockText, make } from "../core/dom.js";
+import { axisOf } from "../curves/axis.js";
 import { columns } from "./ranges.js";
 import { MARGIN } from "./scale.js";
 
@@ -18,16 +19,14 @@ export function peaks(values, rate, duration, pixels) {
     });
 }
 
-// What the strip draws: the forgery score, else the larger error against its p95, on a fixed scale 0..1. Pure.
-export function curveOf({ report, marks }) {
-    const forgery = report.scores.find(
-        ({ kind, stream }) => kind === "forgery" && stream === "fused",
-    );
-    if (forgery) return { values: forgery.values, rate: forgery.rate_hz, top: 1 };
-    const error = report.scores.find(({ kind }) => kind === "error");
-    return error
-        ? { values: error.values, rate: error.rate_hz, top: marks[error.stream]?.[2] * 2 || 4 }
-        : null;
+// What the strip draws: the curve that decides, else the first one; null without any. Pure.
+export function curveOf({ report: { curves, scores } }) {
+    const definition = ({ kind }) => curves.find((one) => one.kind === kind);
+    const deciding = (one) => definition(one).proposes && one.stream === "fused";
+    const shown = scores.find(deciding) ?? scores[0];
+    if (!shown) return null;
+    const [low, top] = axisOf(definition(shown), [shown]);
+    return { values: shown.values, rate: shown.rate_hz, low, top };
 }
 
 export class Overview {
@@ -198,7 +197,10 @@ export class Overview {
                     x,
                     HEIGHT,
                     1,
-                    -Math.max(1, Math.min(value / curve.top, 1) * (HEIGHT - 3)),
+                    -Math.max(
+                        1,
+                        Math.min((value - curve.low) / (curve.top - curve.low), 1) * (HEIGHT - 3),
+                    ),
                 );
         });
     }

@@ -1,4 +1,4 @@
-"""The films of a report, read back picture by picture."""
+"""The videos of a report, read back picture by picture."""
 
 from dataclasses import replace
 
@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from deeploc.errors import DeepLocError
-from deeploc.export.films import (
+from deeploc.export.video import (
     CURVE_HEIGHT,
     ORANGE,
-    write_annotated,
-    write_inspected,
+    write_annotated_video,
+    write_inspection_video,
 )
 from deeploc.media.clip import open_clip
 from deeploc.media.writer import write_clip
@@ -26,7 +26,7 @@ def clip(tmp_path_factory):
 @pytest.fixture(scope="module")
 def annotated(clip, tmp_path_factory):
     path = tmp_path_factory.mktemp("films") / "annotated.mp4"
-    write_annotated(canned_report(clip), clip, path)
+    write_annotated_video(canned_report(clip), clip, path)
     return path
 
 
@@ -79,7 +79,7 @@ def test_a_silent_clip_of_odd_size_and_a_report_with_little(tmp_path):
     frames = (np.full((121, 91, 3), 90, np.uint8) for _ in range(20))
     write_clip(tmp_path / "silent.mp4", frames, None)
     bare = replace(canned_report(), scores=(), timeline=(), evidence=None)
-    write_annotated(bare, tmp_path / "silent.mp4", tmp_path / "film.mp4")
+    write_annotated_video(bare, tmp_path / "silent.mp4", tmp_path / "film.mp4")
     assert len(pictures(tmp_path / "film.mp4")) == 20
     assert open_clip(tmp_path / "film.mp4").audio is None
 
@@ -87,7 +87,7 @@ def test_a_silent_clip_of_odd_size_and_a_report_with_little(tmp_path):
 def test_the_inspection_strip_runs_with_the_clip(clip, tmp_path):
     report = canned_report(clip)
     report = replace(report, inspection=write_inspection(tmp_path, report))
-    write_inspected(report, clip, tmp_path / "film.mp4")
+    write_inspection_video(report, clip, tmp_path / "film.mp4")
     film = pictures(tmp_path / "film.mp4")
     assert len(film) == GRID.n_frames
     assert film[0].shape == (324 + 192 + CURVE_HEIGHT, 576, 3)
@@ -98,5 +98,5 @@ def test_the_inspection_strip_runs_with_the_clip(clip, tmp_path):
 
 def test_without_reconstructions_there_is_a_sentence(clip, tmp_path):
     with pytest.raises(DeepLocError, match="Analyse the clip again"):
-        write_inspected(canned_report(clip), clip, tmp_path / "film.mp4")
+        write_inspection_video(canned_report(clip), clip, tmp_path / "film.mp4")
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Films of a report, for people without the page: the clip with what was found drawn on it.
+"""Videos of a report, for people without the page: the clip with what was found drawn on it.
 
 Both have one picture a step, the clip's sound, and a curve with a moving cursor below. Nothing here
 decides what is flagged.
@@ -28,18 +28,17 @@ from deeploc.media.proxy import (
     gapless_sound,
 )
 from deeploc.report import Report
-from deeploc.scores import FrameScores
+from deeploc.scores import STREAM_LABELS
 
 WIDEST, CURVE_HEIGHT = 960, 72
 NARROW = 576  # width of the inspection clip
 GROUND, GREY, WHITE, ORANGE = (16, 20, 28), (107, 114, 128), (255, 255, 255), (230, 159, 0)
-STREAM_NAMES = {"visual": "picture", "audio": "sound", "fused": "picture and sound"}
-ONE_AT_A_TIME = Lock()  # a film takes every core
+ONE_AT_A_TIME = Lock()  # writing takes every core
 
 Draw = Callable[[Image.Image, int], None]
 
 
-def write_annotated(report: Report, video: str | Path, target: Path) -> None:
+def write_annotated_video(report: Report, video: str | Path, target: Path) -> None:
     """The clip with the scored face in a box, which says so while it is flagged.
 
     `video`: the clip or a proxy of it. Raises what `open_clip` raises.
@@ -50,7 +49,7 @@ def write_annotated(report: Report, video: str | Path, target: Path) -> None:
         _write([picture], report, clip, target)
 
 
-def write_inspected(report: Report, video: str | Path, target: Path) -> None:
+def write_inspection_video(report: Report, video: str | Path, target: Path) -> None:
     """The clip above original | reconstruction | error of the face.
 
     Raises `DeepLocError` for a report without them, and what `open_clip` raises.
@@ -104,7 +103,7 @@ def _write(parts: list[VideoClip], report: Report, clip: Clip, target: Path) -> 
     """One below the other, the curve last, with the sound. Nothing is there if it fails."""
     width = parts[0].w
     tops = np.cumsum([0, *(part.h for part in parts)]).tolist()
-    curve = ImageClip(np.asarray(curve_picture(report, (width, CURVE_HEIGHT))))
+    curve = ImageClip(np.asarray(curve_image(report, (width, CURVE_HEIGHT))))
     cursor = ColorClip((2, CURVE_HEIGHT), WHITE)
 
     def position(time_s: float) -> tuple[float, float]:
@@ -172,7 +171,7 @@ def _boxes(report: Report, width: int) -> Draw:
 def _flagged(report: Report, step: int) -> str:
     middle_s = (step + 0.5) / VIDEO_RATE_HZ
     found = [item for item in report.timeline if item.segment.start <= middle_s < item.segment.end]
-    return ", ".join(f"flagged: {STREAM_NAMES[item.stream]} {item.score:.2f}" for item in found)
+    return ", ".join(f"flagged: {STREAM_LABELS[item.stream]} {item.score:.2f}" for item in found)
 
 
 def _caption(image: Image.Image, at: tuple[int, int], words: str, size: int = 15) -> None:
@@ -182,15 +181,21 @@ def _caption(image: Image.Image, at: tuple[int, int], words: str, size: int = 15
     draw.text(at, words, (0, 0, 0), font)
 
 
-def curve_picture(report: Report, size: tuple[int, int]) -> Image.Image:
-    """The forgery score over the whole clip: flagged intervals orange, unscored steps grey."""
+def curve_image(report: Report, size: tuple[int, int]) -> Image.Image:
+    """The deciding curve over the whole clip: flagged intervals orange, unscored steps grey."""
     width, height = size
     image = Image.new("RGB", size, GROUND)
     draw = ImageDraw.Draw(image)
-    curve = _curve(report)
+    curve = report.deciding
     if curve is None:
         return image
     per_second, bottom = width / curve.grid.duration, height - 2
+    low, high = curve.curve.range
+    top = curve.curve.top(float(np.nanmax(curve.values, initial=0.0))) if high is None else high
+
+    def y(value: float) -> float:
+        return bottom - (value - low) / (top - low) * (bottom - 4)
+
     for gap in curve.unscored:
         draw.rectangle((gap.start * per_second, 0, gap.end * per_second, height), (55, 60, 70))
     for item in report.timeline:
@@ -199,21 +204,14 @@ def curve_picture(report: Report, size: tuple[int, int]) -> Image.Image:
         draw.rectangle((span[0], 0, span[1], 3), ORANGE)
     threshold = report.calibration.thresholds.get(curve.stream)
     if threshold is not None:
-        level = bottom - threshold * (bottom - 4)
-        draw.line((0, level, width, level), GREY, 1)
+        draw.line((0, y(threshold), width, y(threshold)), GREY, 1)
     for run in curve.grid.runs(curve.scored):
         first, after = curve.grid.span(run)
         points = [
-            ((step + 0.5) / curve.grid.rate_hz * per_second, bottom - value * (bottom - 4))
+            ((step + 0.5) / curve.grid.rate_hz * per_second, y(value))
             for step, value in enumerate(curve.values[first:after].tolist(), start=first)
         ]
         draw.line(points, WHITE, 2)
-    name = STREAM_NAMES[curve.stream]
-    draw.text((6, 5), f"forgery score, {name}", (200, 205, 214), ImageFont.load_default(11))
+    name = f"{curve.curve.title}, {STREAM_LABELS[curve.stream]}"
+    draw.text((6, 5), name, (200, 205, 214), ImageFont.load_default(11))
     return image
-
-
-def _curve(report: Report) -> FrameScores | None:
-    """The forgery score of both streams, else of one."""
-    curves = [item for item in report.scores if item.kind == "forgery"]
-    return next((item for item in curves if item.stream == "fused"), next(iter(curves), None))
