@@ -1,4 +1,4 @@
-"""A cache as `train.data.extract` leaves it, of made-up tensors."""
+"""A cache as `extract` leaves it, of made-up tensors."""
 
 import json
 from pathlib import Path

@@ -27,8 +27,7 @@ from deeploc.models.fdn import (
     picture_input,
     sound_input,
 )
-from deeploc.scores import STREAMS
-from deeploc.smoothing import smoothed
+from deeploc.scores import STREAMS, smoothed
 from deeploc.timeline import FrameGrid
 from train.data.cache import CachedClip
 

@@ -72,7 +72,7 @@ def by_family(
 ) -> list[dict]:
     """One record a stream and family, and one for its seen and its unseen families together.
 
-    The clips of a record are held against all clips whose stream is authentic.
+    The clips of a record are compared with all clips whose stream is authentic.
     """
     records = []
     for stream, evaluation in evaluations.items():
@@ -104,10 +104,10 @@ def by_family(
 def by_kind(
     samples: list[CachedClip], method: Method, calibration: Calibration, draws: np.ndarray
 ) -> list[dict]:
-    """Alarms of untouched authentic clips beside those of null forgeries and of authentic clips
-    coded once more, with intervals; all of them together come last."""
+    """Alarms in authentic clips by kind, with intervals: pristine ones, null forgeries, re-encoded
+    ones; all of them together come last."""
     authentic = np.array([not sample.annotation.forged for sample in samples])
-    untouched = np.array([sample.pristine for sample in samples])
+    pristine = np.array([sample.pristine for sample in samples])
     scores = [method.scores[sample.annotation.file] for sample in samples]
     fused = np.nan_to_num(clip_scores([item["fused"] for item in scores]))
     metrics: dict[str, Metric] = {
@@ -121,8 +121,8 @@ def by_kind(
     minutes = np.array([item["fused"].grid.duration / 60 for item in scores])
     recoded = np.array([sample.reencoded for sample in samples])
     kinds = {
-        "authentic clips": untouched,
-        "null forgeries": authentic & ~untouched & ~recoded,
+        "authentic clips": pristine,
+        "null forgeries": authentic & ~pristine & ~recoded,
         "re-encoded authentic clips": recoded,
         "all of them": authentic,
     }
