@@ -1,5 +1,5 @@
 """One clip's report held against its truth: who matches whom, what each miss is, and the numbers of
-this clip, as the page has them (app/viewer/compare.js).
+this clip, as the page has them (app/viewer/compare/metrics.js).
 
 Numbers of a dataset are another thing: `deeploc.metrics` pools clips. Knows no file format.
 """

@@ -9,7 +9,10 @@ import gradio as gr
 SANS = ("ui-sans-serif", "system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
-CSS = (Path(__file__).parents[1] / "page.css").read_text(encoding="utf-8")
+APP = Path(__file__).parents[1]
+SHEETS = ("page/page.css", "viewer/upload/upload.css", "page/examples.css", "page/progress.css")
+
+CSS = "\n".join((APP / sheet).read_text(encoding="utf-8") for sheet in SHEETS)
 
 THEME = gr.themes.Base(
     primary_hue=gr.themes.colors.sky,

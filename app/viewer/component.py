@@ -40,16 +40,17 @@ import(fileUrl(MODULES + "/viewer.js")).then(({ mount }) => {
 """
 ON_DROP = """
 const root = element.querySelector(".dl-drop");
-import(fileUrl(MODULES + "/upload/drop.js")).then(({ Drop }) => {
+import(fileUrl(MODULES + "/upload/clip-upload.js")).then(({ ClipUpload }) => {
     const limits = { seconds: OPTIONS.seconds, bytes: config.max_file_size ?? null };
     const sent = (data) => trigger("upload", data);
     const uploadUrl = `${api}/upload`;
-    const drop = new Drop(root, { ...OPTIONS, uploadUrl, limits, sent, turn: props.value });
+    const options = { ...OPTIONS, uploadUrl, limits, sent, turn: props.value };
+    const clipUpload = new ClipUpload(root, options);
     let turn = props.value;
     watch("value", () => {
         if (props.value === turn) return;
         turn = props.value;
-        drop.restart(turn);
+        clipUpload.restart(turn);
     });
 });
 """

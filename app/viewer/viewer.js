@@ -5,19 +5,31 @@ import { Chart, loadPlotly } from "./curves/chart.js";
 import { Clock } from "./time/clock.js";
 import { make } from "./core/dom.js";
 import { buildEdit } from "./edit/edit.js";
-import { buildEvidence } from "./curves/evidence.js";
-import { Heat } from "./curves/heat.js";
-import { bindKeys } from "./core/keys.js";
-import { Live } from "./core/live.js";
-import { gestures } from "./core/gestures.js";
+import { buildEvidence } from "./evidence/evidence.js";
+import { HeatOverlay } from "./evidence/heat-overlay.js";
+import { bindKeys } from "./keys/keys.js";
+import { Announcer } from "./core/announcer.js";
+import { gestures } from "./time/gestures.js";
 import { Overview } from "./time/overview.js";
-import { linkButton, reportMenu } from "./edit/reports.js";
-import { TimeScale } from "./time/scale.js";
-import { Stack } from "./curves/stack.js";
+import { linkButton, reportMenu } from "./report/downloads.js";
+import { TimeScale } from "./time/time-scale.js";
+import { ChartArea } from "./curves/chart-area.js";
 import { transport } from "./time/transport.js";
-import { verdictStrip } from "./core/verdict.js";
+import { verdictStrip } from "./report/verdict.js";
 
-const SHEETS = ["viewer.css", "curves/evidence.css", "edit/edit.css", "phone.css"];
+// The others build upon the first one.
+const SHEETS = [
+    "viewer.css",
+    "report/verdict.css",
+    "time/time.css",
+    "evidence/evidence.css",
+    "curves/curves.css",
+    "edit/lanes.css",
+    "edit/edit.css",
+    "edit/interval-table.css",
+    "compare/compare.css",
+    "keys/help.css",
+];
 
 // server: the functions of the page's component that write and read files, where it has any;
 // formats, downloads: the [key, label] of those that it writes of an annotation and of the report;
@@ -47,7 +59,9 @@ export function mount(root, { plotly, fileUrl, ...options }) {
         shown?.lanes.draw();
         shown?.overview.draw();
     });
-    new ResizeObserver(() => shown?.scale.resize(shown.stack.element.clientWidth)).observe(root);
+    new ResizeObserver(() => shown?.scale.resize(shown.chartArea.element.clientWidth)).observe(
+        root,
+    );
     new MutationObserver(draw).observe(document.body, {
         attributes: true,
         attributeFilter: ["class"],
@@ -70,13 +84,13 @@ export function mount(root, { plotly, fileUrl, ...options }) {
             inspectionUrl: payload.inspection && fileUrl(payload.inspection),
         });
         shown.scale.onChange(draw);
-        shown.scale.resize(shown.stack.element.clientWidth);
+        shown.scale.resize(shown.chartArea.element.clientWidth);
         draw();
         shown.clock.show(0);
         if (document.activeElement === document.body) root.focus({ preventScroll: true }); // what was focused is gone
         return shown;
     }
-    root.annotation = () => shown && toJson(shown.review.doc, shown.review.about());
+    root.annotation = () => shown && toJson(shown.state.doc, shown.state.about());
     return { show };
 }
 
@@ -95,20 +109,20 @@ function build(root, payload, plotly, url, options) {
         media.duration_s,
     );
     const scale = new TimeScale(media.duration_s);
-    const heat = payload.heat && new Heat(payload.heat, media, rate);
+    const heat = payload.heat && new HeatOverlay(payload.heat, media, rate);
     const chart = new Chart(plotly, payload, scale);
     const evidence = buildEvidence(payload, chart, rate, options);
     const edit = buildEdit(root, payload, clock, scale, chart, options);
-    const stack = new Stack(clock, scale, chart, edit.lanes, edit.review);
-    const overview = new Overview(payload, scale, clock, edit.review);
-    gestures(stack.element, scale);
-    const live = new Live(() => (edit.review.blind ? [] : edit.review.predicted));
+    const chartArea = new ChartArea(clock, scale, chart, edit.lanes, edit.state);
+    const overview = new Overview(payload, scale, clock, edit.state);
+    gestures(chartArea.element, scale);
+    const live = new Announcer(() => (edit.state.blind ? [] : edit.state.predicted));
     clock.onTick((time, frame) => {
         live.tick(time);
         if (!video.paused) scale.follow(time);
         overview.move(time);
         const middle = clock.middle(frame);
-        stack.move(time);
+        chartArea.move(time);
         heat?.draw(middle);
         chart.read(middle);
         evidence.show(middle);
@@ -132,7 +146,7 @@ function build(root, payload, plotly, url, options) {
         failed,
     );
     const verdict = verdictStrip(payload);
-    const say = (text) => edit.review.say(text);
+    const say = (text) => edit.state.say(text);
     verdict
         .querySelector(".dl-model")
         .append(reportMenu(payload, options, say) ?? "", linkButton(payload, say) ?? "");
@@ -157,13 +171,13 @@ function build(root, payload, plotly, url, options) {
             { class: "dl-curves", "aria-label": "Curves and lanes" },
             evidence.toggles,
             overview.element,
-            stack.element,
+            chartArea.element,
             edit.tools,
             hint(),
         ),
         edit.table.element,
     );
-    return { ...edit, chart, stack, evidence, live, overview };
+    return { ...edit, chart, chartArea, evidence, live, overview };
 }
 
 // However often it is called, it acts once a picture of the display.

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import * as doc from "../../app/viewer/edit/annotation.js";
-import { Frames } from "../../app/viewer/time/frames.js";
-import { Store } from "../../app/viewer/core/store.js";
+import { FrameTimes } from "../../app/viewer/time/frame-times.js";
+import { AnnotationStore } from "../../app/viewer/edit/annotation-store.js";
 
 const FPS = 30000 / 1001;
-const frames = new Frames(
+const frames = new FrameTimes(
     Array.from({ length: 120 }, (_, frame) => frame / FPS),
     120 / FPS,
 );
@@ -141,7 +141,7 @@ test("the JSON comes back as it went, without ids", () => {
 });
 
 test("undo and redo walk the same way, and a new action forgets what was undone", () => {
-    const store = new Store(about(), null);
+    const store = new AnnotationStore(about(), null);
     store.apply("one", doc.create(store.doc, "E", drawn(1, 5)));
     store.apply("two", doc.create(store.doc, "E", drawn(10, 15)));
     store.undo();
@@ -171,17 +171,17 @@ test("the same action again is one line of the history", () => {
 
 test("work is kept by the file's hash, restored, and gone when all is undone", () => {
     const storage = new Memory();
-    const store = new Store(about(), storage);
+    const store = new AnnotationStore(about(), storage);
     store.apply("drew", doc.create(store.doc, "E", drawn(1, 5), { note: "lip" }));
     store.apply("drew truth", doc.create({ ...store.doc, blind: true }, "G", drawn(2, 6)));
-    const again = new Store(about(), storage);
+    const again = new AnnotationStore(about(), storage);
     assert.ok(again.restore());
     assert.deepEqual(
         [edges(again.doc), edges(again.doc, "G"), again.doc.blind, again.doc.E[0].note],
         [[[1, 5]], [[2, 6]], true, "lip"],
     );
     assert.equal(again.doc.history.length, 2);
-    assert.equal(new Store(about("0".repeat(64)), storage).restore(), false);
+    assert.equal(new AnnotationStore(about("0".repeat(64)), storage).restore(), false);
     store.undo();
     store.undo();
     assert.equal(storage.kept.size, 0);
@@ -189,11 +189,11 @@ test("work is kept by the file's hash, restored, and gone when all is undone", (
 
 test("a clip that is shown again can be undone as before, unless another tab went on with it", () => {
     const storage = new Memory();
-    const store = new Store(about(), storage);
+    const store = new AnnotationStore(about(), storage);
     store.apply("one", doc.create(store.doc, "E", drawn(1, 5)));
     store.apply("two", doc.create(store.doc, "E", drawn(10, 15)));
     store.undo();
-    const again = new Store(about(), storage);
+    const again = new AnnotationStore(about(), storage);
     assert.ok(again.restore());
     again.redo();
     assert.deepEqual(edges(again.doc), [
@@ -207,7 +207,7 @@ test("a clip that is shown again can be undone as before, unless another tab wen
     const [[key, text]] = storage.kept;
     again.apply("four", doc.create(again.doc, "E", drawn(7, 9)));
     storage.kept.set(key, text);
-    const elsewhere = new Store(about(), storage);
+    const elsewhere = new AnnotationStore(about(), storage);
     assert.ok(elsewhere.restore());
     assert.deepEqual([edges(elsewhere.doc), elsewhere.past], [[[2, 3]], []]);
 });
@@ -219,12 +219,12 @@ test("no hash, no storage, a full one or nonsense in it: nothing breaks", () => 
             throw new Error("quota");
         },
     };
-    const store = new Store(about(), full);
+    const store = new AnnotationStore(about(), full);
     assert.equal(store.restore(), false);
     store.apply("drew", doc.create(store.doc, "E", drawn(1, 5)));
     assert.equal(store.kept, false);
     for (const storage of [null, new Memory()]) {
-        const nameless = new Store(about(null), storage);
+        const nameless = new AnnotationStore(about(null), storage);
         nameless.apply("drew", doc.create(nameless.doc, "E", drawn(1, 5)));
         assert.equal(nameless.restore(), false);
     }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { NOTHING, bytes, shorts, signedBytes } from "../../app/viewer/core/bytes.js";
+import { NOTHING, bytes, shorts, signedBytes } from "../../app/viewer/core/unpack.js";
 import { LOUDNESS, VIRIDIS, heatTable, viridis } from "../../app/viewer/core/colours.js";
 import {
     boxAt,
@@ -10,8 +10,8 @@ import {
     stepAt,
     unscored,
     windowed,
-} from "../../app/viewer/time/ranges.js";
-import { recall, remember } from "../../app/viewer/core/toggles.js";
+} from "../../app/viewer/time/sampling.js";
+import { recall, remember } from "../../app/viewer/core/row-toggles.js";
 
 const packed = (array) => Buffer.from(array.buffer).toString("base64");
 

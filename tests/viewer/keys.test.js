@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Frames } from "../../app/viewer/time/frames.js";
-import { KEYS, Keymap, nameOf } from "../../app/viewer/core/keys.js";
+import { FrameTimes } from "../../app/viewer/time/frame-times.js";
+import { KEYS, Keymap, nameOf } from "../../app/viewer/keys/keys.js";
 import { snap } from "../../app/viewer/time/snap.js";
 
 const event = (key, held = "") => ({
@@ -41,7 +41,7 @@ test("no key does two things", () => {
 });
 
 test("an edge snaps to the nearest magnet within reach, else to a frame, or not at all", () => {
-    const frames = new Frames(
+    const frames = new FrameTimes(
         Array.from({ length: 100 }, (_, frame) => frame / 25),
         4,
     );

@@ -8,7 +8,7 @@ import {
     falseAlarmRate,
     frameAuc,
     union,
-} from "./compare.js";
+} from "./metrics.js";
 import { make } from "../core/dom.js";
 import { KINDS } from "../edit/lanes.js";
 
@@ -17,8 +17,8 @@ const signed = (value, digits = 0) =>
     `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(digits)}`;
 
 export class Comparison {
-    constructor(review) {
-        this.review = review;
+    constructor(state) {
+        this.state = state;
         this.about = make("p", { class: "dl-none" });
         this.alpha = make("input", {
             type: "range",
@@ -42,7 +42,7 @@ export class Comparison {
             "select",
             {
                 "aria-label": "Lanes to compare",
-                onchange: () => review.compare(...this.against.value),
+                onchange: () => state.compare(...this.against.value),
             },
             ...["PG", "EG", "EP"].map(([claim, reference]) =>
                 make("option", { value: claim + reference, text: `${claim} with ${reference}` }),
@@ -56,7 +56,7 @@ export class Comparison {
             class: "dl-small",
             text: "Next disagreement",
             title: "Next disagreement (G)",
-            onclick: () => review.nextDisagreement(),
+            onclick: () => state.nextDisagreement(),
         });
         this.inner = make(
             "div",
@@ -85,26 +85,26 @@ export class Comparison {
             this.about,
             this.inner,
         );
-        review.onChange(() => this.draw());
+        state.onChange(() => this.draw());
     }
 
     setAlpha(alpha) {
-        this.review.alpha = alpha;
-        this.review.changed();
+        this.state.alpha = alpha;
+        this.state.changed();
     }
 
     draw() {
-        const { review } = this;
-        const found = review.comparison();
-        this.element.hidden = review.blind;
+        const { state } = this;
+        const found = state.comparison();
+        this.element.hidden = state.blind;
         this.inner.hidden = !found;
-        this.against.value = review.claim + review.reference;
+        this.against.value = state.claim + state.reference;
         this.about.textContent = this.aboutText(found);
         if (!found) return;
-        this.alpha.value = review.alpha;
-        this.shown.textContent = review.alpha.toFixed(2);
+        this.alpha.value = state.alpha;
+        this.shown.textContent = state.alpha.toFixed(2);
         this.presets.forEach((preset, index) =>
-            preset.setAttribute("aria-pressed", String(AP_TIOUS[index] === review.alpha)),
+            preset.setAttribute("aria-pressed", String(AP_TIOUS[index] === state.alpha)),
         );
         this.drawCounts(found);
         this.drawNumbers(found);
@@ -114,8 +114,7 @@ export class Comparison {
     aboutText(found) {
         if (!found)
             return "The ground truth is not known. Load a truth file, draw lane G, or take your edit as the truth.";
-        if (this.review.reference === "P")
-            return "Your edit, held against what the model predicts.";
+        if (this.state.reference === "P") return "Your edit, held against what the model predicts.";
         const n = found.truth.length;
         return `This clip, n = ${n} ${n === 1 ? "segment" : "segments"}; not comparable with dataset AP.`;
     }
@@ -140,7 +139,7 @@ export class Comparison {
     ofModel(truth) {
         const key = JSON.stringify(truth);
         if (this.kept?.key === key) return this.kept.rows;
-        const { proposals, forgery } = this.review;
+        const { proposals, forgery } = this.state;
         const rows = !truth.length
             ? [["AP", "undefined"]]
             : [
@@ -161,7 +160,7 @@ export class Comparison {
     }
 
     drawNumbers({ claims, truth }) {
-        const { payload, claim, reference } = this.review;
+        const { payload, claim, reference } = this.state;
         const joined = union(truth);
         const falsely = [
             "falsely flagged",
@@ -179,12 +178,12 @@ export class Comparison {
     }
 
     pairText() {
-        const { review } = this;
-        const pair = review.pair();
+        const { state } = this;
+        const pair = state.pair();
         if (!pair) return "Select an interval to see how far its edges are off.";
         const off = (edge) => {
             const frames =
-                review.frames.edge(pair.claim[edge]) - review.frames.edge(pair.truth[edge]);
+                state.frames.edge(pair.claim[edge]) - state.frames.edge(pair.truth[edge]);
             return `${edge} ${signed((pair.claim[edge] - pair.truth[edge]) * 1000)} ms (${signed(frames)} ${Math.abs(frames) === 1 ? "frame" : "frames"})`;
         };
         return `${KINDS[pair.kind][0]} tIoU ${pair.tiou.toFixed(2)} · ${off("start")} · ${off("end")}`;

@@ -1,6 +1,6 @@
 // Colours of packed values (0..254 on a fixed scale, 255 = not scored): heat and loudness.
 
-import { NOTHING, TOP } from "./bytes.js";
+import { NOTHING, TOP } from "./unpack.js";
 
 // Readable with every kind of colour vision: violet to yellow.
 export const VIRIDIS = [

@@ -40,3 +40,10 @@ export function reasons(span, unscored, stream = "fused") {
     );
     return [...new Set(own.map((item) => item.reason))].join("; ") || "not scored";
 }
+
+// Offers a blob to the person as a file to keep.
+export function saveFile(name, blob) {
+    const url = URL.createObjectURL(blob);
+    make("a", { href: url, download: name }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 1000);
+}

@@ -1,7 +1,7 @@
 // Canvases of packed values: one canvas pixel a column and row, stretched by the style sheet.
 
-import { NOTHING } from "./bytes.js";
-import { pooled } from "../time/ranges.js";
+import { NOTHING } from "./unpack.js";
+import { pooled } from "../time/sampling.js";
 
 // map: { values, rows, table, upwards } (upwards: row 0 is the lowest); spans: samples of each column.
 export function paintMap(canvas, { values, rows, table, upwards }, spans) {

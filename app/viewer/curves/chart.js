@@ -2,8 +2,8 @@
 // resize and theme, from the visible range alone, never per frame.
 
 import { gaps, make, reasons } from "../core/dom.js";
-import { stepAt, windowed } from "../time/ranges.js";
-import { MARGIN, place } from "../time/scale.js";
+import { stepAt, windowed } from "../time/sampling.js";
+import { MARGIN, place } from "../time/time-scale.js";
 import { axisOf, titleOf, usualOf } from "./axis.js";
 import { STREAM_LABELS } from "../core/streams.js";
 import { stripsOf } from "./strips.js";

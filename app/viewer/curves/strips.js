@@ -1,13 +1,13 @@
 // Rows of evidence on canvases, on the shared time scale: face, spectrogram, its error, waveform.
 // Painted on zoom, resize and theme from the visible range alone, never per frame.
 
-import { NOTHING, TOP, bytes, signedBytes } from "../core/bytes.js";
+import { NOTHING, TOP, bytes, signedBytes } from "../core/unpack.js";
 import { LOUDNESS, heatTable } from "../core/colours.js";
 import { make, reasons } from "../core/dom.js";
 import { decibels, heatLegend, loudnessLegend } from "../core/legend.js";
 import { paintMap, paintWave } from "../core/paint.js";
-import { columns, stepAt, unscored } from "../time/ranges.js";
-import { place } from "../time/scale.js";
+import { columns, stepAt, unscored } from "../time/sampling.js";
+import { place } from "../time/time-scale.js";
 
 class Strip {
     // spec: { key, title, detail, label, ends: [top, bottom], legend, rate, length, holes, stream, paint, value }.
@@ -51,9 +51,9 @@ class Strip {
 
     draw() {
         const { start, end, plot } = this.scale;
-        const state = [start, end, plot, document.body.className].join();
-        if (state === this.painted) return;
-        this.painted = state;
+        const view = [start, end, plot, document.body.className].join();
+        if (view === this.painted) return;
+        this.painted = view;
         this.paint(this.canvas, columns(start, end, Math.round(plot), this.rate, this.length));
         place(this.hatches, this.scale);
     }

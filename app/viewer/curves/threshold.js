@@ -12,10 +12,10 @@ const KEYS = {
     PageDown: -0.1,
 };
 
-export class Threshold {
+export class ThresholdLine {
     // area: the element that the plot fills; top: the value at its upper end.
-    constructor(review, area, top) {
-        Object.assign(this, { review, area, top });
+    constructor(state, area, top) {
+        Object.assign(this, { state, area, top });
         this.line = make(
             "div",
             {
@@ -40,9 +40,9 @@ export class Threshold {
         this.reset = make("button", {
             type: "button",
             class: "dl-small",
-            title: `Back to the calibrated threshold, ${review.calibrated}`,
+            title: `Back to the calibrated threshold, ${state.calibrated}`,
             text: "Reset",
-            onclick: () => review.setThreshold(review.calibrated),
+            onclick: () => state.setThreshold(state.calibrated),
         });
         this.element = make(
             "span",
@@ -52,11 +52,11 @@ export class Threshold {
         );
         this.listen();
         area.append(this.line);
-        review.onChange(() => this.draw());
+        state.onChange(() => this.draw());
     }
 
     listen() {
-        const { line, input, review } = this;
+        const { line, input, state } = this;
         let dragging = false;
         line.addEventListener("pointerdown", (event) => {
             if (event.button !== 0) return;
@@ -67,7 +67,7 @@ export class Threshold {
         line.addEventListener("pointermove", (event) => {
             if (!dragging) return;
             event.stopPropagation();
-            review.setThreshold(Math.round(this.value(event.clientY) * 100) / 100);
+            state.setThreshold(Math.round(this.value(event.clientY) * 100) / 100);
         });
         for (const name of ["pointerup", "pointercancel"]) {
             line.addEventListener(name, (event) => {
@@ -80,10 +80,10 @@ export class Threshold {
             if (!step || event.ctrlKey || event.altKey || event.metaKey) return;
             event.preventDefault();
             event.stopPropagation();
-            review.setThreshold(review.threshold + step);
+            state.setThreshold(state.threshold + step);
         });
         input.addEventListener("input", () => {
-            if (input.value !== "") review.setThreshold(Number(input.value));
+            if (input.value !== "") state.setThreshold(Number(input.value));
         });
         input.addEventListener("blur", () => this.draw());
     }
@@ -97,14 +97,14 @@ export class Threshold {
     }
 
     draw() {
-        const { threshold, calibrated } = this.review;
+        const { threshold, calibrated } = this.state;
         const share = threshold / this.top;
         this.line.style.bottom = `calc(${INSET.bottom}px + (100% - ${INSET.top + INSET.bottom}px) * ${share})`;
         this.line.firstChild.textContent = threshold.toFixed(2);
         this.line.setAttribute("aria-valuenow", String(threshold));
         this.line.setAttribute(
             "aria-valuetext",
-            `${threshold.toFixed(2)}, ${this.review.predicted.length} intervals`,
+            `${threshold.toFixed(2)}, ${this.state.predicted.length} intervals`,
         );
         this.reset.hidden = threshold === calibrated;
         if (document.activeElement !== this.input) this.input.value = threshold.toFixed(2);

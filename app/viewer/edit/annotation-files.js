@@ -1,16 +1,17 @@
 // An annotation as a file, in and out. The server reads and writes every format; DeepLoc JSON needs none.
 
 import { FORMAT, toJson } from "./annotation.js";
-import { make } from "../core/dom.js";
-import { save } from "./table.js";
+import { make, saveFile } from "../core/dom.js";
+import { menu } from "../core/menu.js";
+import { bytes } from "../core/unpack.js";
 
 const OWN = ["json", "DeepLoc JSON"];
 
 export class AnnotationFiles {
     // server: {export_annotation(json, format), import_annotation(file, media, truthOnly)}, or null.
     // formats: [[key, label]] of those that it writes; accepted: the suffixes of those that it reads.
-    constructor(review, server, formats, accepted) {
-        Object.assign(this, { review, server, formats: formats?.length ? formats : [OWN] });
+    constructor(state, server, formats, accepted) {
+        Object.assign(this, { state, server, formats: formats?.length ? formats : [OWN] });
         this.file = make("input", {
             type: "file",
             hidden: true,
@@ -25,7 +26,7 @@ export class AnnotationFiles {
         );
         this.imports = menu("Import", "Import an annotation file", [
             ["as your edit (lane E)…", () => this.ask("E")],
-            ...(review.fileTruth ? [] : [["as ground truth (lane G)…", () => this.ask("G")]]),
+            ...(state.fileTruth ? [] : [["as ground truth (lane G)…", () => this.ask("G")]]),
         ]);
         this.element = make(
             "span",
@@ -43,51 +44,50 @@ export class AnnotationFiles {
     }
 
     async write(format = OWN[0]) {
-        const { review, server } = this;
-        const json = toJson(review.doc, review.about());
+        const { state, server } = this;
+        const json = toJson(state.doc, state.about());
         try {
             if (format === OWN[0])
-                return save(
+                return saveFile(
                     `${stem(json.media.name)}.annotation.json`,
                     new Blob([JSON.stringify(json, null, 1)], { type: "application/json" }),
                 );
             const answer = await server.export_annotation(json, format);
-            if (answer.error) return review.say(answer.error);
-            save(answer.name, new Blob([bytes(answer.base64)], { type: answer.type }));
-            review.say(`Saved ${answer.name}.`);
+            if (answer.error) return state.say(answer.error);
+            saveFile(answer.name, new Blob([bytes(answer.base64)], { type: answer.type }));
+            state.say(`Saved ${answer.name}.`);
         } catch {
-            review.say(
+            state.say(
                 "The file could not be written. Try again, or export DeepLoc JSON, which needs no server.",
             );
         }
     }
 
     async read() {
-        const { review, server } = this;
+        const { state, server } = this;
         const [file] = this.file.files;
         if (!file) return;
         try {
             const json = server
                 ? await server.import_annotation(
                       { name: file.name, base64: await base64(file) },
-                      { ...review.about().media, pts: review.frames.edges.slice(0, -1) },
+                      { ...state.about().media, pts: state.frames.edges.slice(0, -1) },
                       this.wanted === "G",
                   )
                 : await deeplocJson(file);
             if (!json || json.error)
-                return review.say(
+                return state.say(
                     json?.error ??
                         `${file.name} is no DeepLoc JSON, and other formats need the server.`,
                 );
-            review.take(json, this.wanted);
+            state.take(json, this.wanted);
         } catch {
-            review.say(`${file.name} could not be read as an annotation.`);
+            state.say(`${file.name} could not be read as an annotation.`);
         }
     }
 }
 
 const stem = (name) => name.replace(/\.[^.]+$/, "");
-const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
 async function base64(file) {
     return new Promise((resolve, reject) => {
@@ -106,30 +106,4 @@ async function deeplocJson(file) {
     } catch {
         return null;
     }
-}
-
-export function menu(text, label, entries) {
-    const details = make(
-        "details",
-        { class: "dl-menu" },
-        make("summary", { text, "aria-label": label }),
-        make(
-            "div",
-            { class: "dl-menu-list" },
-            ...entries.map(([name, action]) =>
-                make("button", {
-                    type: "button",
-                    text: name,
-                    onclick: () => {
-                        details.open = false;
-                        action();
-                    },
-                }),
-            ),
-        ),
-    );
-    details.addEventListener("focusout", ({ relatedTarget }) => {
-        if (relatedTarget && !details.contains(relatedTarget)) details.open = false;
-    });
-    return details;
 }

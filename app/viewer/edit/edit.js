@@ -2,15 +2,15 @@
 
 import { Comparison } from "../compare/comparison.js";
 import { make } from "../core/dom.js";
-import { Editor } from "./editor.js";
+import { IntervalEditor } from "./interval-editor.js";
 import { AnnotationFiles } from "./annotation-files.js";
-import { Help } from "../core/help.js";
-import { Keymap } from "../core/keys.js";
+import { Help } from "../keys/help.js";
+import { Keymap } from "../keys/keys.js";
 import { Lanes } from "./lanes.js";
 import { Playback } from "../time/playback.js";
-import { Review } from "./review.js";
-import { IntervalTable } from "./table.js";
-import { Threshold } from "../curves/threshold.js";
+import { ViewerState } from "../viewer-state.js";
+import { IntervalTable } from "./interval-table.js";
+import { ThresholdLine } from "../curves/threshold.js";
 
 const BLIND = "deeploc-blind",
     SAID_MS = 6000;
@@ -18,40 +18,40 @@ const BLIND = "deeploc-blind",
 // options: {server, formats, accepted}: see AnnotationFiles.
 export function buildEdit(root, payload, clock, scale, chart, options) {
     const storage = browserStorage();
-    const review = new Review(payload, clock, {
+    const state = new ViewerState(payload, clock, {
         storage,
         blind: storage?.getItem(BLIND) === "yes",
     });
-    const playback = new Playback(review, clock);
-    const row = review.finder && chart.rows.find(({ threshold }) => threshold);
-    const threshold = row ? new Threshold(review, row.plot.parentElement, row.top) : null;
+    const playback = new Playback(state, clock);
+    const row = state.finder && chart.rows.find(({ threshold }) => threshold);
+    const threshold = row ? new ThresholdLine(state, row.plot.parentElement, row.top) : null;
     if (threshold) row.value.before(threshold.element);
     const parts = {
         clock,
         scale,
-        review,
+        state,
         playback,
         threshold,
         help: new Help(new Keymap(storage)),
         files: new AnnotationFiles(
-            review,
+            state,
             options.server ?? null,
             options.formats,
             options.accepted,
         ),
-        lanes: new Lanes(review, scale),
-        table: new IntervalTable(review),
-        editor: new Editor(review, playback),
-        comparison: new Comparison(review),
+        lanes: new Lanes(state, scale),
+        table: new IntervalTable(state),
+        editor: new IntervalEditor(state, playback),
+        comparison: new Comparison(state),
         heat: () => root.querySelector(".dl-heatbar input[type=checkbox]")?.click(),
     };
     parts.tools = tools(parts, storage);
-    review.onChange(() => {
-        root.classList.toggle("dl-blind", review.blind);
-        chart.mark(review.items("P"));
+    state.onChange(() => {
+        root.classList.toggle("dl-blind", state.blind);
+        chart.mark(state.items("P"));
     });
-    review.changed();
-    if (review.restored) review.say("Your earlier work on this clip is back.");
+    state.changed();
+    if (state.restored) state.say("Your earlier work on this clip is back.");
     return parts;
 }
 
@@ -64,20 +64,20 @@ function browserStorage() {
     }
 }
 
-function tools({ review, files, help }, storage) {
-    const { store } = review;
+function tools({ state, files, help }, storage) {
+    const { store } = state;
     const button = (text, title, onclick) =>
         make("button", { type: "button", class: "dl-small", text, title, onclick });
     const undo = button("Undo", "Undo (Ctrl Z)", () => store.undo());
     const redo = button("Redo", "Redo (Ctrl Shift Z)", () => store.redo());
     const over = button("Start over", "Make lane E a copy of the prediction again", () =>
-        review.startOver(),
+        state.startOver(),
     );
     const begin = button("Label blind", "Hide the model and begin with an empty lane E", () =>
-        review.setBlind(true),
+        state.setBlind(true),
     );
     const done = button("Done: show the model", "Ends blind labelling", () =>
-        review.setBlind(false),
+        state.setBlind(false),
     );
     const always = make("input", {
         type: "checkbox",
@@ -86,28 +86,28 @@ function tools({ review, files, help }, storage) {
     });
     const often = make("label", { class: "dl-check" }, always, "next clips too");
     const asTruth = button("Use E as truth", "Take your edit as the ground truth, lane G", () =>
-        review.drawTruth(review.doc.E),
+        state.drawTruth(state.doc.E),
     );
     const clear = button("Clear G", "Forget the ground truth that you drew", () =>
-        review.drawTruth(null),
+        state.drawTruth(null),
     );
     const said = make("p", { class: "dl-said", role: "status", "aria-live": "polite" });
     let timer = 0;
-    review.voices.add((text) => {
+    state.messageListeners.add((text) => {
         said.textContent = text;
         clearTimeout(timer);
         timer = setTimeout(() => {
             said.textContent = "";
         }, SAID_MS);
     });
-    review.onChange(() => {
+    state.onChange(() => {
         undo.disabled = !store.past.length;
         redo.disabled = !store.future.length;
-        begin.hidden = review.blind;
-        over.hidden = review.blind || store.pristine;
-        done.hidden = often.hidden = !review.blind;
-        asTruth.hidden = Boolean(review.fileTruth) || review.blind || !review.doc.E.length;
-        clear.hidden = !review.doc.G || review.blind;
+        begin.hidden = state.blind;
+        over.hidden = state.blind || store.pristine;
+        done.hidden = often.hidden = !state.blind;
+        asTruth.hidden = Boolean(state.fileTruth) || state.blind || !state.doc.E.length;
+        clear.hidden = !state.doc.G || state.blind;
         if (!store.kept)
             said.textContent = "This browser does not keep your work: export it before you leave.";
     });

@@ -2,10 +2,10 @@
 // the empty part of a lane that may be edited draws an interval; a click goes there.
 
 import { clockText, gaps, make, reasons } from "../core/dom.js";
-import { Handles } from "./handles.js";
+import { EdgeHandles } from "./edge-handles.js";
 import { LETTERS, STREAM_LABELS, STREAM_OF } from "../core/streams.js";
-import { LANES } from "./review.js";
-import { place } from "../time/scale.js";
+import { LANES } from "../viewer-state.js";
+import { place } from "../time/time-scale.js";
 import { snap } from "../time/snap.js";
 
 export const KINDS = {
@@ -21,9 +21,9 @@ const DRAW_PX = 5;
 const SVG = "http://www.w3.org/2000/svg";
 
 export class Lanes {
-    constructor(review, scale) {
-        Object.assign(this, { review, scale, blocks: new Map(), sketch: null });
-        this.handles = new Handles(review, scale, (span) => this.preview(span));
+    constructor(state, scale) {
+        Object.assign(this, { state, scale, blocks: new Map(), sketch: null });
+        this.handles = new EdgeHandles(state, scale, (span) => this.preview(span));
         this.links = document.createElementNS(SVG, "svg");
         this.links.setAttribute("class", "dl-links");
         this.links.setAttribute("aria-hidden", "true");
@@ -38,11 +38,11 @@ export class Lanes {
             ...Object.values(this.lanes),
             this.links,
         );
-        review.onChange(() => this.draw());
+        state.onChange(() => this.draw());
     }
 
     unscored() {
-        const { forgery, payload } = this.review;
+        const { forgery, payload } = this.state;
         return (forgery ? gaps(forgery.values, forgery.rate_hz) : []).map((span) =>
             Object.assign(
                 make("div", {
@@ -61,7 +61,7 @@ export class Lanes {
             title: `${LANES[letter]}: work in this lane`,
             text: letter,
             "aria-label": `Lane ${letter}, ${LANES[letter]}`,
-            onclick: () => this.review.select(letter, null),
+            onclick: () => this.state.select(letter, null),
         });
         const lane = make(
             "div",
@@ -86,7 +86,7 @@ export class Lanes {
             event.button !== 0 ||
             event.pointerType === "touch" ||
             event.target.closest("button") ||
-            !this.review.editable(letter)
+            !this.state.editable(letter)
         )
             return;
         event.stopPropagation();
@@ -102,8 +102,8 @@ export class Lanes {
     }
 
     ends(event) {
-        const { frames } = this.review;
-        const magnets = this.review.items("G").flatMap(({ start, end }) => [start, end]);
+        const { frames } = this.state;
+        const magnets = this.state.items("G").flatMap(({ start, end }) => [start, end]);
         return [this.sketch.from, event.clientX - this.sketch.left]
             .sort((a, b) => a - b)
             .map((x) =>
@@ -127,7 +127,7 @@ export class Lanes {
     }
 
     finish(event) {
-        const { sketch, review } = this;
+        const { sketch, state } = this;
         if (!sketch) return;
         event.stopPropagation();
         const [start, end] = this.ends(event);
@@ -135,25 +135,25 @@ export class Lanes {
         sketch.shape.remove();
         this.sketch = null;
         if (short) {
-            review.clock.seek(this.scale.time(sketch.from));
-            review.select(sketch.letter, null);
-        } else if (end > start) review.create(start, end, sketch.letter);
+            state.clock.seek(this.scale.time(sketch.from));
+            state.select(sketch.letter, null);
+        } else if (end > start) state.create(start, end, sketch.letter);
     }
 
     // -- showing --
 
     draw() {
-        const { review } = this;
-        const found = review.comparison();
+        const { state } = this;
+        const found = state.comparison();
         this.element.classList.toggle("dl-compared", Boolean(found));
         place(this.hatches, this.scale);
-        for (const hatch of this.hatches) hatch.hidden ||= review.blind;
+        for (const hatch of this.hatches) hatch.hidden ||= state.blind;
         for (const [letter, lane] of Object.entries(this.lanes)) {
-            const items = review.items(letter);
-            lane.classList.toggle("dl-chosen", review.lane === letter);
+            const items = state.items(letter);
+            lane.classList.toggle("dl-chosen", state.lane === letter);
             lane.querySelector(".dl-letter").setAttribute(
                 "aria-pressed",
-                String(review.lane === letter),
+                String(state.lane === letter),
             );
             lane.querySelector(".dl-lane-empty").textContent = items.length
                 ? ""
@@ -165,7 +165,7 @@ export class Lanes {
     }
 
     emptyText(letter) {
-        const { blind, truth } = this.review;
+        const { blind, truth } = this.state;
         if (letter === "E") return "drag here, or press I and O";
         if (blind) return "hidden until you are done";
         return letter === "P"
@@ -192,7 +192,7 @@ export class Lanes {
                     type: "button",
                     onclick: (event) => {
                         event.stopPropagation();
-                        this.review.select(letter, item.id);
+                        this.state.select(letter, item.id);
                     },
                 });
             this.blocks.set(key, block);
@@ -202,7 +202,7 @@ export class Lanes {
     }
 
     dress(block, letter, item, found) {
-        const { selection, claim, reference } = this.review;
+        const { selection, claim, reference } = this.state;
         const kind =
             letter === reference
                 ? found?.missed.has(item.id)
@@ -253,19 +253,19 @@ export class Lanes {
 
     // The selected interval as it would be, while one of its edges is dragged.
     preview(span) {
-        const { selection } = this.review;
+        const { selection } = this.state;
         const block = selection && this.blocks.get(`${selection.lane}:${selection.id}`);
         if (!block) return;
-        block.span = span ?? this.review.selected;
+        block.span = span ?? this.state.selected;
         place([block], this.scale);
     }
 
     // Lines between the edges of a claim and of the true segment that it belongs to.
     connect(found) {
-        const pair = this.review.pair();
+        const pair = this.state.pair();
         this.links.replaceChildren();
         if (!found) return;
-        const [truths, claims] = [this.lanes[this.review.reference], this.lanes[this.review.claim]];
+        const [truths, claims] = [this.lanes[this.state.reference], this.lanes[this.state.claim]];
         const bottom = (lane) => lane.offsetTop + lane.offsetHeight;
         const [from, to] =
             truths.offsetTop < claims.offsetTop

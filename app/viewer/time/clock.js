@@ -1,15 +1,6 @@
 // The one clock: which source frame the video shows, and seeks that land on the frame asked for.
 
-const nearest = (times, time) => {
-    let low = 0,
-        high = times.length - 1;
-    while (low < high) {
-        const middle = (low + high) >> 1;
-        if (times[middle] < time) low = middle + 1;
-        else high = middle;
-    }
-    return low > 0 && time - times[low - 1] <= times[low] - time ? low - 1 : low;
-};
+import { nearest } from "./frame-times.js";
 
 export class Clock {
     // pts: when each source frame is shown, in seconds, sorted; never empty.

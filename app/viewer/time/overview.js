@@ -2,8 +2,8 @@
 
 import { clockText, make } from "../core/dom.js";
 import { axisOf } from "../curves/axis.js";
-import { columns } from "./ranges.js";
-import { MARGIN } from "./scale.js";
+import { columns } from "./sampling.js";
+import { MARGIN } from "./time-scale.js";
 
 const HEIGHT = 34,
     EDGE_STEP = 0.02; // of the clip, an arrow key
@@ -30,8 +30,8 @@ export function curveOf({ report: { curves, scores } }) {
 }
 
 export class Overview {
-    constructor(payload, scale, clock, review) {
-        Object.assign(this, { scale, clock, review, curve: curveOf(payload), drawn: "" });
+    constructor(payload, scale, clock, state) {
+        Object.assign(this, { scale, clock, state, curve: curveOf(payload), drawn: "" });
         this.canvas = make("canvas", { "aria-hidden": "true", height: HEIGHT });
         this.cursor = make("i", { class: "dl-overview-cursor" });
         this.window = make("div", { class: "dl-window" });
@@ -54,7 +54,7 @@ export class Overview {
             this.track,
         );
         this.listen();
-        review.onChange(() => {
+        state.onChange(() => {
             this.drawn = "";
             this.draw();
         });
@@ -167,20 +167,20 @@ export class Overview {
             element.setAttribute("aria-valuenow", time.toFixed(2));
             element.setAttribute("aria-valuetext", clockText(time));
         });
-        const key = `${this.pixels} ${document.body.className} ${this.review.blind}`;
+        const key = `${this.pixels} ${document.body.className} ${this.state.blind}`;
         if (this.drawn === key) return;
         this.drawn = key;
         this.paint();
     }
 
     paint() {
-        const { canvas, curve, review, scale } = this;
+        const { canvas, curve, state, scale } = this;
         const style = getComputedStyle(this.element);
         const colour = (name) => style.getPropertyValue(`--dl-${name}`).trim();
         canvas.width = this.pixels;
         const context = canvas.getContext("2d");
         context.fillStyle = colour("band");
-        for (const { start, end } of review.items("P")) {
+        for (const { start, end } of state.items("P")) {
             const left = (start / scale.duration) * canvas.width;
             context.fillRect(
                 left,
@@ -189,7 +189,7 @@ export class Overview {
                 HEIGHT,
             );
         }
-        if (!curve || review.blind) return;
+        if (!curve || state.blind) return;
         context.fillStyle = colour("fused");
         peaks(curve.values, curve.rate, scale.duration, canvas.width).forEach((value, x) => {
             if (value !== null)

@@ -3,21 +3,21 @@
 export const SPEEDS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4];
 
 export class Playback {
-    constructor(review, clock) {
-        Object.assign(this, { review, clock, inside: false });
+    constructor(state, clock) {
+        Object.assign(this, { state, clock, inside: false });
         clock.video.addEventListener("play", () => this.enter());
         clock.video.addEventListener("pause", () => {
             this.inside = false;
         });
         clock.video.addEventListener("ended", () => {
-            if (this.span && this.review.loop) this.again();
+            if (this.span && this.state.loop) this.again();
         });
         clock.onTick((_, frame) => this.bound(frame));
     }
 
     // The frames of the selected interval, or null: then nothing is locked.
     get span() {
-        const { selected, frames } = this.review;
+        const { selected, frames } = this.state;
         if (!selected) return null;
         const first = Math.min(frames.edge(selected.start), frames.count - 1);
         return { first, last: Math.max(frames.edge(selected.end) - 1, first) };
@@ -41,7 +41,7 @@ export class Playback {
             frame <= span.last
         )
             return;
-        if (this.review.loop) return clock.seekFrame(span.first);
+        if (this.state.loop) return clock.seekFrame(span.first);
         this.inside = false;
         clock.video.pause();
         clock.seekFrame(span.last);
@@ -53,11 +53,11 @@ export class Playback {
     }
 
     toggleLoop() {
-        const { review, clock } = this;
-        review.loop = !review.loop;
-        if (review.loop && review.selected && clock.video.paused) clock.toggle();
-        review.say(review.loop ? "Loop on." : "Loop off.");
-        review.changed();
+        const { state, clock } = this;
+        state.loop = !state.loop;
+        if (state.loop && state.selected && clock.video.paused) clock.toggle();
+        state.say(state.loop ? "Loop on." : "Loop off.");
+        state.changed();
     }
 
     faster(steps) {
@@ -67,6 +67,6 @@ export class Playback {
             SPEEDS[
                 Math.min(Math.max((at < 0 ? SPEEDS.length - 1 : at) + steps, 0), SPEEDS.length - 1)
             ];
-        this.review.say(`Speed ${video.playbackRate}×.`);
+        this.state.say(`Speed ${video.playbackRate}×.`);
     }
 }

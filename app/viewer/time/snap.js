@@ -2,7 +2,7 @@
 
 export const PULL_PX = 7;
 
-// magnets: seconds; x(time): pixels; frames: Frames. With `free`, the time stays as it is.
+// magnets: seconds; x(time): pixels; frames: FrameTimes. With `free`, the time stays as it is.
 export function snap(time, { magnets, x, frames, free = false }) {
     if (free) return time;
     const at = x(time);
