@@ -1,7 +1,7 @@
 """How fast the viewer answers on a ten-minute clip: `python -m tests.app.benchmark`.
 
 Prints the median and the worst of 20 of each interaction, in milliseconds from the event to the
-painted picture of the display, in Chromium, with a canned report and a small clip.
+painted picture of the display, in Chromium, with a fake report and a small clip.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from deeploc.timeline import (
     FrameGrid,
     Segment,
 )
-from tests.app.alone import served
-from tests.app.canned import canned_report
-from tests.app.numbered import BITS, SIDE, write_numbered
-from tests.app.pages import CHROMIUM, FLAGS
+from tests.app.browser import CHROMIUM, FLAGS
+from tests.app.fakes import fake_report
+from tests.app.numbered_clips import BITS, SIDE, write_numbered
+from tests.app.viewer_page import served
 
 MINUTES, RATE_HZ, TIMES, LIMIT_MS = 10, 25, 20, 100
 MEASURE = """async ([name, values]) => {
@@ -88,7 +88,7 @@ def long_report(path: Path) -> Report:
     random = np.random.default_rng(1)
     noise = random.random((6, grid.n_frames), np.float32)
     bumps = (np.arange(grid.n_frames) % 375 < 40).astype(np.float32)
-    base = canned_report(path)
+    base = fake_report(path)
     scores = [
         FrameScores(grid, old.stream, old.curve, values * (0.4 if old.curve.proposes else 1.5))
         for old, values in zip(base.scores, noise + 1.3 * bumps, strict=True)

@@ -12,8 +12,8 @@ from app.page.theme import (
 )
 from app.ui import build_demo
 from deeploc.annotations import read_truths
-from tests.app.canned import FORGED, CannedModels, write_moving_clip
-from tests.app.pages import CHROMIUM, FLAGS, PATIENCE_MS
+from tests.app.browser import CHROMIUM, FLAGS, PATIENCE_MS
+from tests.app.fakes import FORGED, FakeModels, write_moving_clip
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -44,7 +44,7 @@ def address(tmp_path_factory, clip):
     truth = f"file,start_s,end_s,stream\npicture.mp4,{FORGED.start},{FORGED.end},visual\n"
     (examples / "truth.csv").write_text(truth)
     assert len(read_truths(examples / "truth.csv")) == 1
-    demo = build_demo(CannedModels(), examples)
+    demo = build_demo(FakeModels(), examples)
     _, url, _ = demo.launch(
         theme=THEME, css=CSS, prevent_thread_lock=True, quiet=True, run_history=False
     )

@@ -19,8 +19,8 @@ from app.page.theme import (
 from app.ui import build_demo
 from deeploc.errors import NoFace
 from deeploc.report import Report
-from tests.app.canned import NO_FACE, CannedAnalyzer, CannedModels
-from tests.app.pages import CHROMIUM, FLAGS
+from tests.app.browser import CHROMIUM, FLAGS
+from tests.app.fakes import NO_FACE, FakeAnalyzer, FakeModels
 
 WIDTHS = {1440: 1000, 768: 1000, 390: 844}
 
@@ -45,7 +45,7 @@ def failed(page: Page) -> None:
     page.get_by_role("alert").wait_for()
 
 
-class Refusing(CannedAnalyzer):
+class Refusing(FakeAnalyzer):
     """Finds no face in any clip; the examples are shown from their results."""
 
     def __call__(self, path: str, *_: object, **__: object) -> Report:
@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--state", choices=STATES, action="append")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    demo = build_demo(CannedModels(Refusing()))
+    demo = build_demo(FakeModels(Refusing()))
     _, url, _ = demo.launch(
         theme=THEME, css=CSS, prevent_thread_lock=True, quiet=True, run_history=False
     )

@@ -19,9 +19,9 @@ from deeploc.report_files import (
     report_to_dict,
     write_report,
 )
-from tests.app.canned import FORGED, NO_FACE, CannedModels, canned_report, write_moving_clip
+from tests.app.fakes import FORGED, NO_FACE, FakeModels, fake_report, write_moving_clip
 
-MODELS = CannedModels()
+MODELS = FakeModels()
 TRUTH = "file,start_s,end_s,stream\nclip.mp4,1.0,2.0,visual\nclip.mp4,3.0,3.5,audio\n"
 
 
@@ -31,9 +31,9 @@ def files(tmp_path_factory) -> Path:
     write_moving_clip(folder / "clip.mp4")
     for name in ("noface.mp4", "two.mp4"):
         (folder / name).write_bytes((folder / "clip.mp4").read_bytes())
-    (folder / "report.json").write_text(json.dumps(report_to_dict(canned_report())))
+    (folder / "report.json").write_text(json.dumps(report_to_dict(fake_report())))
     (folder / "truth.csv").write_text(TRUTH)
-    write_report(canned_report(), folder / "report.npz")
+    write_report(fake_report(), folder / "report.npz")
     return folder
 
 
@@ -58,7 +58,7 @@ def client(address, tmp_path_factory):
 def test_analyse_answers_with_the_report_and_a_page(client, files, address):
     report = client.predict(handle_file(files / "clip.mp4"), api_name="/analyse")
     page = report.pop("page")
-    assert report == json.loads(json.dumps(report_to_dict(canned_report("clip.mp4"))))
+    assert report == json.loads(json.dumps(report_to_dict(fake_report("clip.mp4"))))
     assert httpx.get(address.rstrip("/") + page).status_code == 200
 
 

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from deeploc.annotations import read_truths
-from tests.app.canned import FORGED, NO_FACE
-from tests.app.pages import CURRENT_TIME, FRAME_S, analysed, block, click_at, cursor_s, upload
+from tests.app.browser import CURRENT_TIME, FRAME_S, analysed, block, click_at, cursor_s, upload
+from tests.app.fakes import FORGED, NO_FACE
 
 pytestmark = pytest.mark.browser
 

@@ -7,7 +7,7 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.app.pages import CURRENT_TIME, analysed, block, upload
+from tests.app.browser import CURRENT_TIME, analysed, block, upload
 
 pytestmark = pytest.mark.browser
 

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 from pympi import Eaf
 
-from tests.app.pages import analysed
+from tests.app.browser import analysed
 
 pytestmark = pytest.mark.browser
 

@@ -7,7 +7,7 @@ from zipfile import ZipFile
 import pytest
 from playwright.sync_api import expect
 
-from tests.app.pages import block
+from tests.app.browser import block
 from tests.app.test_browser_access import AXE, RUN
 
 pytestmark = pytest.mark.browser

@@ -7,9 +7,9 @@ import pytest
 
 from app.viewer.payload import to_payload
 from deeploc.media.clip import open_clip
-from tests.app.alone import served
-from tests.app.canned import canned_report
-from tests.app.numbered import READ, write_numbered
+from tests.app.fakes import fake_report
+from tests.app.numbered_clips import READ, write_numbered
+from tests.app.viewer_page import served
 
 pytestmark = pytest.mark.browser
 
@@ -65,7 +65,7 @@ def opened(browser, clips, request):
     """The viewer alone on one of the clips."""
     path = clips[request.param]
     clip = open_clip(path)
-    report = replace(canned_report(path), media=clip.info, pts_s=clip.pts_s)
+    report = replace(fake_report(path), media=clip.info, pts_s=clip.pts_s)
     page = browser.new_page(viewport={"width": 1000, "height": 800})
     with served(path, to_payload(report, path)) as address:
         page.goto(address)
@@ -113,7 +113,7 @@ def test_without_frame_callbacks_the_viewer_says_so(browser, clips):
     page.add_init_script("delete HTMLVideoElement.prototype.requestVideoFrameCallback")
     path = clips["25"]
     clip = open_clip(path)
-    report = replace(canned_report(path), media=clip.info, pts_s=clip.pts_s)
+    report = replace(fake_report(path), media=clip.info, pts_s=clip.pts_s)
     with served(path, to_payload(report, path)) as address:
         page.goto(address)
         page.wait_for_function(

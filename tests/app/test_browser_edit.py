@@ -11,7 +11,8 @@ from deeploc.curves import FORGERY_SCORE
 from deeploc.postprocess import to_timeline
 from deeploc.scores import FrameScores
 from deeploc.timeline import FrameGrid
-from tests.app.alone import (
+from tests.app.browser import PATIENCE_MS, block
+from tests.app.viewer_page import (
     FPS,
     SHA256,
     SHOWN,
@@ -24,7 +25,6 @@ from tests.app.alone import (
     served,
     x_of,
 )
-from tests.app.pages import PATIENCE_MS, block
 from tests.clips import write_av
 
 pytestmark = pytest.mark.browser
@@ -329,7 +329,7 @@ def test_files_go_out_and_come_in(open_at, unknown, tmp_path):
     download.value.save_as(tmp_path / "own.json")
     written = json.loads((tmp_path / "own.json").read_text())
     assert (written["format"], written["media"]["sha256"]) == ("deeploc-annotation", SHA256)
-    assert written["model"]["name"] == "canned"
+    assert written["model"]["name"] == "fake"
     page.get_by_label("Export your edit").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="WebVTT").click()

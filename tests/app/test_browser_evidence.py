@@ -3,12 +3,12 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.app.pages import analysed, click_at, cursor_s
+from tests.app.browser import analysed, click_at, cursor_s
 
 pytestmark = pytest.mark.browser
 
 INSPECTED = "document.querySelector('.dl-inspected video')"
-# the step that the first tile of the canned inspection clip tells in 7 stripes
+# the step that the first tile of the fake inspection clip tells in 7 stripes
 TOLD = """() => {
     const video = document.querySelector(".dl-inspected video");
     const canvas = Object.assign(document.createElement("canvas"), { width: 576, height: 192 });
@@ -165,7 +165,7 @@ def test_a_face_is_picked_on_the_video(page, clip):
 
 
 def test_an_inspection_clip_that_is_gone_is_said(page, clip):
-    page.route("**/canned-1.mp4", lambda route: route.abort())
+    page.route("**/fake-1.mp4", lambda route: route.abort())
     analysed(page, clip)
     expect(page.locator(".dl-inspector")).to_contain_text("Analyse the clip again")
     expect(page.locator(".dl-face, .dl-face-list")).to_have_count(0)  # one face needs no picker

@@ -6,8 +6,8 @@ import pytest
 from gradio_client import Client, handle_file
 from playwright.sync_api import expect
 
-from tests.app.numbered import write_numbered
-from tests.app.pages import analysed, block
+from tests.app.browser import analysed, block
+from tests.app.numbered_clips import write_numbered
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

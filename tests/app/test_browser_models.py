@@ -10,7 +10,7 @@ from app.page.theme import (
 from app.runtime.models import Models
 from app.ui import build_demo
 from deeploc.errors import BadCheckpoint
-from tests.app.pages import PATIENCE_MS, upload
+from tests.app.browser import PATIENCE_MS, upload
 from tests.app.test_browser_access import AXE, RUN
 from tests.app.test_models import Named
 

@@ -17,9 +17,9 @@ from deeploc.report_files import (
     report_to_dict,
     write_report,
 )
-from tests.app.canned import canned_report
-from tests.app.numbered import write_numbered
-from tests.app.pages import PATIENCE_MS, analysed, block, cursor_s, upload
+from tests.app.browser import PATIENCE_MS, analysed, block, cursor_s, upload
+from tests.app.fakes import fake_report
+from tests.app.numbered_clips import write_numbered
 
 pytestmark = pytest.mark.browser
 
@@ -106,7 +106,7 @@ def without_model(tmp_path_factory, clip):
     examples = tmp_path_factory.mktemp("examples")
     (examples / "picture.mp4").write_bytes(clip.read_bytes())
     (examples / "results").mkdir()
-    write_report(canned_report(examples / "picture.mp4"), examples / "results" / "picture.npz")
+    write_report(fake_report(examples / "picture.mp4"), examples / "results" / "picture.npz")
 
     def load(checkpoint):
         raise BadCheckpoint("the checkpoint is missing.")
@@ -138,7 +138,7 @@ def test_without_a_model_examples_open(bare):
 
 def test_without_a_model_a_saved_report_opens(bare, clip):
     choose(bare, "clip.mp4", clip.read_bytes())
-    text = json.dumps(report_to_dict(canned_report("clip.mp4"))).encode()
+    text = json.dumps(report_to_dict(fake_report("clip.mp4"))).encode()
     report = {"name": "clip.deeploc.json", "mimeType": "application/json", "buffer": text}
     bare.set_input_files("input[aria-label='Saved report']", files=[report])
     expect(bare.locator(".dl-verdict h2")).to_have_text("Some evidence of forgery")

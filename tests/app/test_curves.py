@@ -43,8 +43,8 @@ from deeploc.scores import (
     STREAMS,
     FrameScores,
 )
-from tests.app.alone import served
-from tests.app.canned import GRID, canned_report
+from tests.app.fakes import GRID, fake_report
+from tests.app.viewer_page import served
 
 PULSE = Curve(
     kind="pulse",
@@ -59,11 +59,11 @@ PULSE = Curve(
 
 @pytest.fixture
 def report():
-    """The canned report with a third curve, which stands out as much as any could."""
+    """The fake report with a third curve, which stands out as much as any could."""
     values = np.full(GRID.n_frames, 70, np.float32)
     values[40:60], values[80:] = 190, np.nan
     pulse = FrameScores(GRID, "visual", PULSE, values)
-    return replace(canned_report(), scores=(*canned_report().scores, pulse))
+    return replace(fake_report(), scores=(*fake_report().scores, pulse))
 
 
 def modules(script: str, sent: object = None) -> object:
@@ -82,7 +82,7 @@ def test_it_proposes_nothing(report):
     pulse = report.scores[-1]
     assert len(to_proposals(pulse)) > 0  # it would, if it were asked for
     assert proposals_of([pulse]) == ()
-    assert proposals_of(report.scores) == proposals_of(canned_report().scores)
+    assert proposals_of(report.scores) == proposals_of(fake_report().scores)
     assert report.deciding is not pulse
     said = replace(pulse, curve=replace(PULSE, proposes=True))
     assert len(proposals_of([said])) > 0
@@ -144,7 +144,7 @@ def test_it_is_a_column_with_its_unit(report, tmp_path):
 
 def test_the_video_keeps_the_curve_that_decides(report):
     size = (320, 72)
-    assert curve_image(report, size).tobytes() == curve_image(canned_report(), size).tobytes()
+    assert curve_image(report, size).tobytes() == curve_image(fake_report(), size).tobytes()
 
 
 @pytest.mark.browser

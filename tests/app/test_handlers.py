@@ -29,11 +29,11 @@ from app.wording import (
 )
 from deeploc.annotations import media_from_report
 from deeploc.report import Report
-from tests.app.canned import (
+from tests.app.fakes import (
     NO_FACE,
-    CannedAnalyzer,
-    CannedModels,
-    canned_report,
+    FakeAnalyzer,
+    FakeModels,
+    fake_report,
     write_moving_clip,
 )
 from tests.clips import write_av
@@ -48,11 +48,11 @@ def clip(tmp_path_factory):
 
 @pytest.fixture
 def handlers(tmp_path):
-    return Handlers(CannedModels(), tmp_path / "display")
+    return Handlers(FakeModels(), tmp_path / "display")
 
 
 def states(name, pause_s=0.0):
-    return list(run(lambda: CannedAnalyzer(pause_s), name, None, threading.Event()))
+    return list(run(lambda: FakeAnalyzer(pause_s), name, None, threading.Event()))
 
 
 def test_a_run_ends_with_the_report():
@@ -77,7 +77,7 @@ def test_an_unexpected_error_is_calm_and_logged(caplog):
 
 def test_cancel_works_at_once_and_the_worker_ends():
     stop = threading.Event()
-    following = run(CannedAnalyzer, "slow.mp4", None, stop)
+    following = run(FakeAnalyzer, "slow.mp4", None, stop)
     next(following)
     next(following)
     (worker,) = [each for each in threading.enumerate() if each.name == "analysis"]
@@ -173,7 +173,7 @@ def changed_rows(update, rows):
 def test_truth_by_file_name(clip, tmp_path):
     table = tmp_path / "truth.csv"
     table.write_text(TRUTH.format(clip.name))
-    truth, note = find_truth(clip, str(table), media_from_report(canned_report(clip)))
+    truth, note = find_truth(clip, str(table), media_from_report(fake_report(clip)))
     (segment,) = truth["visual"]
     assert (segment.start, segment.end) == (1.0, 2.0)
     assert "truth.csv" in note

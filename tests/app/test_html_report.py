@@ -17,11 +17,11 @@ from app.runtime.results import (
     ResultStore,
 )
 from deeploc.media.trim import Cut
-from tests.app.canned import canned_report
+from tests.app.fakes import fake_report
 
 
 def test_it_says_what_the_page_says():
-    text = to_html(canned_report("<b>&.mp4"))
+    text = to_html(fake_report("<b>&.mp4"))
     assert "Some evidence of forgery" in text
     assert "At this level 5% of 120 authentic validation clips are flagged." in text
     assert "&lt;b&gt;&amp;.mp4" in text and "<b>&.mp4" not in text
@@ -37,7 +37,7 @@ def test_a_clip_that_no_model_looked_at(clip):
 
 @pytest.mark.browser
 def test_it_draws_its_curves_and_asks_for_nothing(browser, tmp_path):
-    write_html(canned_report(), tmp_path / "Отчёт 面.html")
+    write_html(fake_report(), tmp_path / "Отчёт 面.html")
     page = browser.new_page()
     asked, problems = [], []
     page.on("request", lambda request: asked.append(request.url))
@@ -52,7 +52,7 @@ def test_it_draws_its_curves_and_asks_for_nothing(browser, tmp_path):
 @pytest.mark.parametrize("key", DOWNLOADS)
 def test_every_download_is_written_or_explained(key, clip, tmp_path):
     results = ResultStore(tmp_path, 60)
-    result = Result(canned_report("Клип.mp4"), clip, Job(str(clip)), Cut(clip, 0.0))
+    result = Result(fake_report("Клип.mp4"), clip, Job(str(clip)), Cut(clip, 0.0))
     answer = write_download(results, results.keep(result), key)
     if key == "inspected":
         assert "no reconstructions" in answer["error"]

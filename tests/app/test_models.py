@@ -23,10 +23,10 @@ from deeploc.errors import (
 )
 from deeploc.media.clip import file_sha256
 from deeploc.report import ModelInfo
-from tests.app.canned import CannedAnalyzer, CannedModels, write_moving_clip
+from tests.app.fakes import FakeAnalyzer, FakeModels, write_moving_clip
 
 
-class Named(CannedAnalyzer):
+class Named(FakeAnalyzer):
     """Says in its report which checkpoint it was loaded from."""
 
     def __init__(self, checkpoint):
@@ -128,7 +128,7 @@ class Counting(Named):
 
 def test_the_same_file_is_not_analysed_twice(clip, tmp_path):
     analyzer = Counting()
-    models = CannedModels(analyzer, analyzer.info)
+    models = FakeModels(analyzer, analyzer.info)
     handlers = Handlers(models, tmp_path, ResultStore(tmp_path, 3600))
     analysed(handlers, clip)
     again = tmp_path / "renamed.mp4"
@@ -146,7 +146,7 @@ def test_the_same_file_is_not_analysed_twice(clip, tmp_path):
 
 def test_a_result_whose_films_are_deleted_is_made_anew(clip, tmp_path):
     analyzer = Counting()
-    models = CannedModels(analyzer, analyzer.info)
+    models = FakeModels(analyzer, analyzer.info)
     handlers = Handlers(models, tmp_path, ResultStore(tmp_path, 3600))
     analysed(handlers, clip).result.report.inspection.unlink()
     analysed(handlers, clip)

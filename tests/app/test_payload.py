@@ -32,7 +32,7 @@ from deeploc.timeline import (
     Segment,
     Timeline,
 )
-from tests.app.canned import GRID, canned_report
+from tests.app.fakes import GRID, fake_report
 
 
 def unpacked(text, kind=np.uint8):
@@ -40,7 +40,7 @@ def unpacked(text, kind=np.uint8):
 
 
 def payload(**changes):
-    return to_payload(replace(canned_report(), **changes), "clip.mp4")
+    return to_payload(replace(fake_report(), **changes), "clip.mp4")
 
 
 def test_it_is_json_without_nan():
@@ -73,7 +73,7 @@ def test_heat_is_on_the_fixed_scale_of_the_calibration():
 
 
 def test_a_clip_above_the_scale_is_clipped_not_wrapped():
-    report = canned_report()
+    report = fake_report()
     report.evidence.heat[0] = 99
     cells = base64.b64decode(to_payload(report, "clip.mp4")["heat"]["cells"])
     assert set(cells[:64]) == {254}
@@ -109,7 +109,7 @@ def test_the_waveform_is_whole():
 
 
 def test_boxes_of_every_face_five_times_a_second():
-    tracks = to_payload(canned_report(n_faces=2), "clip.mp4")["tracks"]
+    tracks = to_payload(fake_report(n_faces=2), "clip.mp4")["tracks"]
     assert [track["number"] for track in tracks] == [1, 2]
     assert [(track["first"], track["rate"]) for track in tracks] == [(0, 5), (0, 5)]
     one, other = (unpacked(track["boxes"], "<i2").reshape(-1, 4) for track in tracks)
@@ -119,18 +119,18 @@ def test_boxes_of_every_face_five_times_a_second():
 
 
 def test_a_face_that_comes_late_and_pauses():
-    track = canned_report().evidence.track
+    track = fake_report().evidence.track
     boxes = track.boxes.copy()
     boxes[:20] = boxes[40:50] = np.nan
     track = replace(track, boxes=boxes, visible=~np.isnan(boxes[:, 0]))
-    late = replace(canned_report().evidence, tracks=(track,))
+    late = replace(fake_report().evidence, tracks=(track,))
     (sent,) = payload(evidence=late)["tracks"]
     assert sent["first"] == 4
     assert (unpacked(sent["boxes"], "<i2").reshape(-1, 4)[4:6] == NO_BOX).all()
 
 
 def test_ten_minutes_stay_small():
-    report, times = canned_report(n_faces=3), 150
+    report, times = fake_report(n_faces=3), 150
     grid = replace(GRID, n_frames=GRID.n_frames * times)
     rng = np.random.default_rng(0)
 
@@ -183,14 +183,14 @@ def test_the_page_and_the_inspection_clip_share_their_colours():
 def test_without_sound_or_reconstruction():
     sent = payload(sound=None)
     assert (sent["sound"], sent["waveform"], sent["inspection"]) == (None, None, None)
-    plain = payload(sound=replace(canned_report().sound, rebuilt=None))
+    plain = payload(sound=replace(fake_report().sound, rebuilt=None))
     assert plain["sound"]["mel"]["rebuilt"] is None
     assert payload(inspection=Path("face.mp4"))["inspection"] == "face.mp4"
 
 
 def test_truth_is_unknown_authentic_or_spans():
     assert payload()["truth"] is None
-    report = canned_report()
+    report = fake_report()
     assert to_payload(report, "clip.mp4", {"visual": Timeline()})["truth"] == []
 
 
@@ -206,22 +206,22 @@ def test_truth_of_both_streams_gets_both_letters():
 
 
 def test_the_headline_states_the_false_alarm_rate():
-    words = headline(canned_report())
+    words = headline(fake_report())
     assert words["band"] == "Some evidence of forgery"
     assert words["rate"] == "At this level 5% of 120 authentic validation clips are flagged."
     assert {"label": "Flagged as forged", "value": "0.8 s of 4.0 s"} in words["facts"]
-    assert words["model"] == "canned@r1 · abababab"
+    assert words["model"] == "fake@r1 · abababab"
 
 
 def test_a_quiet_clip_is_not_called_authentic():
-    words = headline(replace(canned_report(), band="none", timeline=()))
+    words = headline(replace(fake_report(), band="none", timeline=()))
     assert "5% of 120" in words["rate"]
     assert words["note"] == "Absence of evidence is not proof of authenticity."
 
 
 def test_too_little_to_judge_claims_no_number():
     words = headline(
-        replace(canned_report(), band="unscored", video_score=None, timeline=(), proposals=())
+        replace(fake_report(), band="unscored", video_score=None, timeline=(), proposals=())
     )
     assert words["level"] == 0
     assert [fact["label"] for fact in words["facts"]] == ["Scored", "Work"]
@@ -229,5 +229,5 @@ def test_too_little_to_judge_claims_no_number():
 
 
 def test_scored_share_of_each_stream():
-    assert scored_shares(canned_report()) == [("picture", 0.9), ("sound", 1.0)]
-    assert scored_shares(replace(canned_report(), scores=())) == [("picture", 0.0), ("sound", 0.0)]
+    assert scored_shares(fake_report()) == [("picture", 0.9), ("sound", 1.0)]
+    assert scored_shares(replace(fake_report(), scores=())) == [("picture", 0.0), ("sound", 0.0)]

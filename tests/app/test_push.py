@@ -8,7 +8,7 @@ import sys
 import pytest
 from playwright.sync_api import expect
 
-from tests.app.pages import PATIENCE_MS, block
+from tests.app.browser import PATIENCE_MS, block
 from tests.app.test_served import ROOT, Served
 from tests.hub import Hub, serving
 

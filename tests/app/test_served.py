@@ -151,7 +151,7 @@ def test_an_assembled_space_starts_from_nothing_and_analyses(tmp_path):
 @pytest.mark.slow
 def test_zero_gpu_lends_a_gpu_for_the_clip(tmp_path):
     """With a `spaces` of our own, which works in another process as the real one does."""
-    (tmp_path / "spaces.py").write_text("from tests.app.lending import GPU\n")
+    (tmp_path / "spaces.py").write_text("from tests.app.fake_spaces import GPU\n")
     environ = {"PYTHONPATH": f"{tmp_path}:{ROOT}", "SPACES_ZERO_GPU": "true"}
     with Served(ROOT, SPACE_ID="me/deeploc", DEEPLOC_DEVICE="cpu", **environ) as page:
         report = analysed(page.address, EXAMPLES / "picture.mp4")

@@ -43,21 +43,21 @@ from deeploc.errors import DeepLocError
 from deeploc.report import (
     Report,
 )
-from tests.app.canned import NO_FACE, CannedAnalyzer, CannedModels, write_moving_clip
-from tests.app.lending import Lender
+from tests.app.fake_spaces import FakeGpu
+from tests.app.fakes import NO_FACE, FakeAnalyzer, FakeModels, write_moving_clip
 
 ROOT = Path(__file__).parents[2]
 
 
-class Placed(CannedAnalyzer):
+class DeviceAnalyzer(FakeAnalyzer):
     """Says in its report on which device and in which process it worked."""
 
     def __init__(self, device: str = "cpu") -> None:
         super().__init__(0.02)
         self.device = device
 
-    def to(self, device: str) -> "Placed":
-        return Placed(device)
+    def to(self, device: str) -> "DeviceAnalyzer":
+        return DeviceAnalyzer(device)
 
     def __call__(self, path, **given) -> Report:
         if Path(path).name.startswith("unplaced") and self.device != "cpu":
@@ -76,8 +76,8 @@ def clips(tmp_path_factory):
     return folder
 
 
-def lent(lender: Lender) -> ZeroGpuModels:
-    return ZeroGpuModels(Models(lambda checkpoint: Placed()), "cuda", gpu=lender)
+def zero_gpu(gpu: FakeGpu) -> ZeroGpuModels:
+    return ZeroGpuModels(Models(lambda checkpoint: DeviceAnalyzer()), "cuda", gpu=gpu)
 
 
 def states(models, path, stop=None, inspection=None):
@@ -86,45 +86,45 @@ def states(models, path, stop=None, inspection=None):
 
 
 def test_the_work_is_done_in_the_other_process_and_all_of_it_comes_back(clips, tmp_path):
-    lender = Lender()
-    *progress, last = states(lent(lender), clips / "clip.mp4", inspection=tmp_path)
+    gpu = FakeGpu()
+    *progress, last = states(zero_gpu(gpu), clips / "clip.mp4", inspection=tmp_path)
     assert last.warnings == ("cuda 1",)
     assert last.evidence.heat.shape == (100, 8, 8)
     assert last.inspection.is_file()
     assert {"faces", "reconstruct"} <= {state.stage for state in progress}
     assert np.nanmax(progress[-1].errors["visual"]) == 1
-    assert lender.asked == [pytest.approx(15 + 0.4 * 4)]
+    assert gpu.asked == [pytest.approx(15 + 0.4 * 4)]
     assert "DEEPLOC_TEST_LENT" not in os.environ
 
 
 def test_an_expected_error_comes_back_as_its_sentence(clips):
-    assert states(lent(Lender()), clips / "noface.mp4")[-1] == Failure(NO_FACE)
-    assert states(lent(Lender()), clips / "broken.mp4")[-1] == Failure(BROKEN)
+    assert states(zero_gpu(FakeGpu()), clips / "noface.mp4")[-1] == Failure(NO_FACE)
+    assert states(zero_gpu(FakeGpu()), clips / "broken.mp4")[-1] == Failure(BROKEN)
 
 
 def test_cancel_ends_the_work_in_the_other_process(clips):
-    stop, lender = threading.Event(), Lender()
-    following = run(lent(lender).ready, str(clips / "slow.mp4"), None, stop)
+    stop, gpu = threading.Event(), FakeGpu()
+    following = run(zero_gpu(gpu).ready, str(clips / "slow.mp4"), None, stop)
     while next(following).stage != "reconstruct":
         pass
     (worker,) = [each for each in threading.enumerate() if each.name == "analysis"]
     stop.set()
     assert isinstance(list(following)[-1], Stopped)
-    worker.join(5)  # `Lender` checks that the other process is gone
+    worker.join(5)  # `FakeGpu` checks that the other process is gone
     assert not worker.is_alive()
 
 
-@pytest.mark.parametrize("lender", [Lender(refuses=True), Lender(aborts=0), Lender(aborts=2)])
-def test_without_a_gpu_it_goes_on_on_the_processor_and_says_so(clips, lender):
-    *_, last = states(lent(lender), clips / "clip.mp4")
+@pytest.mark.parametrize("gpu", [FakeGpu(refuses=True), FakeGpu(aborts=0), FakeGpu(aborts=2)])
+def test_without_a_gpu_it_goes_on_on_the_processor_and_says_so(clips, gpu):
+    *_, last = states(zero_gpu(gpu), clips / "clip.mp4")
     assert last.warnings == (NO_GPU, "cpu here")
 
 
 def test_a_clip_that_cannot_be_read_asks_for_no_gpu(tmp_path):
     (tmp_path / "empty.mp4").write_bytes(b"")
-    lender = Lender()
-    assert isinstance(states(lent(lender), tmp_path / "empty.mp4")[-1], Failure)
-    assert lender.asked == []
+    gpu = FakeGpu()
+    assert isinstance(states(zero_gpu(gpu), tmp_path / "empty.mp4")[-1], Failure)
+    assert gpu.asked == []
 
 
 def test_no_gpu_is_asked_for_longer_than_visitors_are_given():
@@ -143,7 +143,7 @@ def test_a_space_has_limits_that_the_environment_can_change():
 
 
 def test_a_longer_clip_than_the_page_allows_is_refused(clips, tmp_path):
-    handlers = Handlers(CannedModels(), tmp_path, limits=Limits(max_minutes=0.01))
+    handlers = Handlers(FakeModels(), tmp_path, limits=Limits(max_minutes=0.01))
     job = Job(str(clips / "clip.mp4"), kind="label")
     (last,) = handlers.analyse(job, None, None, "visitor")
     assert "the limit is 0.01" in last.failure_text
@@ -154,7 +154,7 @@ def test_the_page_does_not_wait_for_the_model(clips):
 
     def load(checkpoint):
         there.wait(10)
-        return Placed()
+        return DeviceAnalyzer()
 
     models = Models(load)
     assert models.info is None and models.notice == ""
@@ -162,7 +162,7 @@ def test_the_page_does_not_wait_for_the_model(clips):
     assert isinstance(next(following), Progress)
     there.set()
     assert isinstance(list(following)[-1], Report)
-    assert models.info == Placed.info
+    assert models.info == DeviceAnalyzer.info
 
 
 def test_examples_open_while_the_model_is_loading(tmp_path):
@@ -196,7 +196,7 @@ def test_what_was_uploaded_and_made_is_deleted(clips, tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     monkeypatch.setattr("app.ui.SWEEP_S", 0.2)
     monkeypatch.setattr("app.ui.CACHE_S", 1.5)
-    demo = build_demo(CannedModels(), tmp_path / "none")
+    demo = build_demo(FakeModels(), tmp_path / "none")
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, run_history=False)
     try:
         client = Client(url, verbose=False)

@@ -15,7 +15,7 @@ from deeploc.export.video import (
 )
 from deeploc.media.clip import open_clip
 from deeploc.media.writer import write_clip
-from tests.app.canned import FORGED, GRID, canned_report, write_inspection, write_moving_clip
+from tests.app.fakes import FORGED, GRID, fake_report, write_inspection, write_moving_clip
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def clip(tmp_path_factory):
 @pytest.fixture(scope="module")
 def annotated(clip, tmp_path_factory):
     path = tmp_path_factory.mktemp("films") / "annotated.mp4"
-    write_annotated_video(canned_report(clip), clip, path)
+    write_annotated_video(fake_report(clip), clip, path)
     return path
 
 
@@ -78,14 +78,14 @@ def test_the_sound_stays(annotated, clip):
 def test_a_silent_clip_of_odd_size_and_a_report_with_little(tmp_path):
     frames = (np.full((121, 91, 3), 90, np.uint8) for _ in range(20))
     write_clip(tmp_path / "silent.mp4", frames, None)
-    bare = replace(canned_report(), scores=(), timeline=(), evidence=None)
+    bare = replace(fake_report(), scores=(), timeline=(), evidence=None)
     write_annotated_video(bare, tmp_path / "silent.mp4", tmp_path / "film.mp4")
     assert len(pictures(tmp_path / "film.mp4")) == 20
     assert open_clip(tmp_path / "film.mp4").audio is None
 
 
 def test_the_inspection_strip_runs_with_the_clip(clip, tmp_path):
-    report = canned_report(clip)
+    report = fake_report(clip)
     report = replace(report, inspection=write_inspection(tmp_path, report))
     write_inspection_video(report, clip, tmp_path / "film.mp4")
     film = pictures(tmp_path / "film.mp4")
@@ -98,5 +98,5 @@ def test_the_inspection_strip_runs_with_the_clip(clip, tmp_path):
 
 def test_without_reconstructions_there_is_a_sentence(clip, tmp_path):
     with pytest.raises(DeepLocError, match="Analyse the clip again"):
-        write_inspection_video(canned_report(clip), clip, tmp_path / "film.mp4")
+        write_inspection_video(fake_report(clip), clip, tmp_path / "film.mp4")
     assert not list(tmp_path.iterdir())

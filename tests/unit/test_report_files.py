@@ -26,8 +26,8 @@ from deeploc.report_files import (
 )
 from deeploc.scores import FrameScores
 from deeploc.timeline import Segment
-from tests.app.canned import canned_report as page_report
-from tests.canned import GRID, canned_report, forgery
+from tests.app.fakes import fake_report as page_report
+from tests.canned import GRID, fake_report, forgery
 
 CASES = Path(__file__).parents[1] / "cases"
 OLD = [CASES / "report-schema-1.json", CASES / "report-schema-1.npz"]
@@ -68,7 +68,7 @@ def schema():
 
 
 def test_the_json_has_exactly_these_keys():
-    data = report_to_dict(canned_report())
+    data = report_to_dict(fake_report())
     assert list(data) == list(KEYS)
     assert {key: keys(value) for key, value in data.items()} == KEYS
 
@@ -88,8 +88,8 @@ def test_the_published_schema_names_every_key(schema):
 @pytest.mark.parametrize(
     "report",
     [
-        canned_report(),
-        canned_report(video_score=None, band="unscored", timeline=(), proposals=(), scores=()),
+        fake_report(),
+        fake_report(video_score=None, band="unscored", timeline=(), proposals=(), scores=()),
         page_report(),
         page_report(n_faces=2, face=2),
         replace(page_report(), settings=Settings(1, Segment(0.5, 4.5), "cpu")),
@@ -102,7 +102,7 @@ def test_reports_follow_the_published_schema(schema, report):
 
 
 def test_the_schema_refuses_what_is_no_report(schema):
-    data = report_to_dict(canned_report())
+    data = report_to_dict(fake_report())
     for change in (
         {"schema": 1},
         {"band": "some evidence of forgery"},
@@ -120,7 +120,7 @@ def test_the_examples_of_the_page_follow_the_schema(schema):
 
 
 def test_unscored_steps_are_null_and_scores_are_rounded():
-    forgery_scores, errors = report_to_dict(canned_report())["scores"]
+    forgery_scores, errors = report_to_dict(fake_report())["scores"]
     assert (forgery_scores["kind"], forgery_scores["stream"]) == ("forgery", "visual")
     assert (errors["kind"], errors["stream"]) == ("error", "fused")
     assert forgery_scores["rate_hz"] == 25
@@ -132,7 +132,7 @@ def test_unscored_steps_are_null_and_scores_are_rounded():
 
 
 def test_seconds_are_plain_and_every_interval_has_its_score():
-    data = report_to_dict(canned_report())
+    data = report_to_dict(fake_report())
     assert data["timeline"] == [{"start_s": 0.8, "end_s": 1.2, "score": 0.9123, "stream": "visual"}]
     assert data["proposals"][0] == {"start_s": 0.8, "end_s": 1.2, "score": 0.6, "stream": "visual"}
     assert data["unscored"] == [
@@ -143,14 +143,14 @@ def test_seconds_are_plain_and_every_interval_has_its_score():
 
 
 def test_no_score_stays_no_score():
-    data = report_to_dict(canned_report(video_score=None, timeline=(), proposals=()))
+    data = report_to_dict(fake_report(video_score=None, timeline=(), proposals=()))
     assert data["video_score"] is None
     assert data["timeline"] == data["proposals"] == []
 
 
 def test_numpy_numbers_do_not_leak():
     scores = FrameScores(GRID, "visual", FORGERY_SCORE, forgery().values.astype(np.float64))
-    report = canned_report(video_score=np.float64(0.5), scores=(scores,))
+    report = fake_report(video_score=np.float64(0.5), scores=(scores,))
     json.dumps(report_to_dict(report), allow_nan=False)
 
 
@@ -239,7 +239,7 @@ def test_anything_else_is_a_sentence(tmp_path, text):
     [{"band": "some evidence of forgery"}, {"curves": []}, {"timeline": [{"start_s": 0}]}],
 )
 def test_half_a_report_is_a_sentence(tmp_path, change):
-    data = report_to_dict(canned_report()) | change
+    data = report_to_dict(fake_report()) | change
     (tmp_path / "half.json").write_text(json.dumps(data))
     with pytest.raises(BadReport):
         read_report(tmp_path / "half.json")

@@ -6,7 +6,7 @@ import pytest
 from deeploc.errors import DeepLocError
 from deeploc.media.clip import open_clip
 from deeploc.media.trim import trim_clip
-from tests.app.numbered import BITS, SIDE, write_numbered
+from tests.app.numbered_clips import BITS, SIDE, write_numbered
 
 
 def index_in(picture: np.ndarray) -> int:

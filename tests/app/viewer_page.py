@@ -21,21 +21,21 @@ from deeploc.timeline import (
     Segment,
     Timeline,
 )
-from tests.app.canned import HEIGHT, SECONDS, WIDTH, canned_report
+from tests.app.fakes import HEIGHT, SECONDS, WIDTH, fake_report
 
 SHA256 = "5e" * 32
 FPS = 30000 / 1001
 SHOWN = "Number(document.querySelector('.dl-readout').textContent.split('frame ')[1])"
 # Draws nothing, quickly.
 NO_PLOTLY = b"window.Plotly = { react: (plot) => { plot.innerHTML = '<svg></svg>'; } };"
-PAGE = Path(__file__).with_name("alone.html")
+PAGE = Path(__file__).with_name("viewer_page.html")
 
 
 def payload_of(
     clip: Path, truth: list[tuple[float, float]] | None = None, fps: float = FPS
 ) -> dict:
-    """The canned report on a clip of `fps`, with visual truth segments where given."""
-    report = canned_report(clip)
+    """The fake report on a clip of `fps`, with visual truth segments where given."""
+    report = fake_report(clip)
     media = MediaInfo(clip.name, float(SECONDS), fps, WIDTH, HEIGHT, False)
     pts = np.arange(int(SECONDS * fps)) / fps
     known = None if truth is None else {"visual": Timeline(tuple(Segment(*span) for span in truth))}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page
 
-from tests.app.canned import SECONDS
+from tests.app.fakes import SECONDS
 
 CHROMIUM = Path(os.environ.get("DEEPLOC_CHROMIUM", "/usr/bin/chromium"))
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]

@@ -81,13 +81,13 @@ def _frames(n_frames: int) -> Iterator[np.ndarray]:
         yield picture
 
 
-def canned_report(path: Path | str = "clip.mp4", n_faces: int = 1, face: int | None = None):
+def fake_report(path: Path | str = "clip.mp4", n_faces: int = 1, face: int | None = None):
     """Four seconds with one forged interval in the picture; the last 0.4 s have no face, the first
     0.2 s no sound."""
     number = face or 1
     return Report(
         media=MediaInfo(Path(path).name, float(SECONDS), 25.0, WIDTH, HEIGHT, True),
-        model=CannedAnalyzer.info,
+        model=FakeAnalyzer.info,
         calibration=CALIBRATION,
         video_score=0.74,
         band="some",
@@ -120,7 +120,7 @@ def _sound() -> SoundEvidence:
 def write_inspection(folder: Path, report: Report) -> Path:
     """An inspection mp4 whose first tile tells the step, in 7 stripes, and the second one not."""
     heat = report.evidence.heat.reshape(GRID.n_frames, -1)
-    path = folder / f"canned-{report.evidence.track.number}.mp4"
+    path = folder / f"fake-{report.evidence.track.number}.mp4"
     bits = np.arange(GRID.n_frames)[:, None] >> np.arange(6, -1, -1) & 1
     stripes = np.concatenate([bits, np.zeros((GRID.n_frames, 1), int)], axis=1) * 255
     faces = np.repeat(stripes.astype(np.uint8), 24, axis=1)[:, None, :, None]
@@ -169,14 +169,14 @@ def _evidence(number: int, n_faces: int) -> FaceEvidence:
     return FaceEvidence(tracks[number - 1], heat, tracks[number - 1].boxes, tracks)
 
 
-class CannedAnalyzer:
-    """Walks through the stages and answers with the canned report; some names do other things.
+class FakeAnalyzer:
+    """Walks through the stages and answers with the fake report; some names do other things.
 
     `noface...`: `NoFace`. `broken...`: an unexpected exception. `two...`: two faces. `quiet...`:
     no error stands out. `slow...`: takes a minute unless it is stopped.
     """
 
-    info = ModelInfo("canned", "r1", "ab" * 32)
+    info = ModelInfo("fake", "r1", "ab" * 32)
 
     def __init__(self, pause_s: float = 0.0) -> None:
         self.pause_s = pause_s
@@ -198,7 +198,7 @@ class CannedAnalyzer:
                 raise NoFace(NO_FACE)
             if stage == "faces" and name.startswith("broken"):
                 raise RuntimeError("tensor of unexpected shape")
-        report = canned_report(path, 2 if name.startswith("two") else 1, face)
+        report = fake_report(path, 2 if name.startswith("two") else 1, face)
         if name.startswith("quiet"):
             report.evidence.heat[30:50] = 0.6
             report.sound.error[30:50] = 0.5
@@ -208,13 +208,13 @@ class CannedAnalyzer:
         return replace(report, inspection=write_inspection(Path(inspection), report))
 
 
-class CannedModels:
+class FakeModels:
     """A model source with one analyzer that is there at once. `info`: what it says of itself."""
 
     notice = ""
 
     def __init__(self, analyzer: Analyzer | None = None, info: ModelInfo | None = None) -> None:
-        self.analyzer = analyzer or CannedAnalyzer()
+        self.analyzer = analyzer or FakeAnalyzer()
         self.info = info
 
     def ready(self, picked: str = "") -> Analyzer:

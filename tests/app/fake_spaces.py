@@ -15,7 +15,7 @@ import gradio as gr
 FORK = multiprocessing.get_context("fork")
 
 
-class Lender:
+class FakeGpu:
     """The decorator `GPU`. `asked`: the durations so far. `refuses`: no GPU is lent.
     `aborts`: the other process dies after so many answers."""
 
@@ -67,4 +67,4 @@ class Lender:
         answers.put(None)
 
 
-GPU = Lender()
+GPU = FakeGpu()
