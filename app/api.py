@@ -48,7 +48,7 @@ from deeploc.annotations.registry import (
     WRITABLE,
     format_labels,
 )
-from deeploc.comparison import compare
+from deeploc.comparison import compare_with_truth
 from deeploc.errors import DeepLocError
 from deeploc.media.trim import Cut
 from deeploc.report import Report
@@ -132,7 +132,7 @@ class Api:
                 raise DeepLocError("Send a report, or the clip to analyse.")
             found = read_report(report) if report else self._report(clip, None, progress)
             known = read_clip_truth(_required(truth, "a truth file"), media_from_report(found))
-            return compare(found, known.segments, tiou)
+            return compare_with_truth(found, known.segments, tiou)
 
     @name_formats
     def formats(self, file: str, to: str = "json", about: str | None = None) -> str:

@@ -4,7 +4,7 @@
 
     localizer = deeploc.load_localizer()  # the embedded checkpoint; CUDA where there is one
     report = localizer("clip.mp4")
-    print(report.video_score)
+    print(report.band, report.video_score)  # none, some, strong or unscored; 0..1
     for found in report.timeline:
         print(found.stream, found.segment.start, found.segment.end, found.score)
 
@@ -14,11 +14,11 @@
 
 `load_localizer` loads a checkpoint; the `Localizer` that it gives is called with a path and returns
 a `Report`. Its intervals are `Localization`s: a `Segment` in seconds, the stream that was forged,
-and a score. `read_report` and `write_report` keep a report in a file.
+and a score. `FrameScores` hold a curve. `read_report` and `write_report` keep a report in a file.
 
-Truth and a person's corrections are read with `read_annotation`. `compare` sets a report against
-the truth; `metrics` holds AP, AR and AUC of many clips. `open_clip` decodes a file onto the 25 Hz
-grid that everything here shares.
+`read_annotation` and `write_annotation` know every format of intervals that people and datasets
+use. `compare_with_truth` sets a report against a `Timeline` of each stream; `metrics` holds AP, AR
+and AUC of many clips. `open_clip` decodes a file onto the 25 Hz grid that everything here shares.
 
 What a user can do something about is a `DeepLocError`, whose message says what. An `Analyzer` is
 anything that is called as a `Localizer` is; raising `Cancelled` from its hook stops it.
@@ -32,8 +32,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deeploc import metrics
     from deeploc.analyzer import Analyzer
-    from deeploc.annotations.registry import read_annotation
-    from deeploc.comparison import compare
+    from deeploc.annotations.registry import (
+        read_annotation,
+        write_annotation,
+    )
+    from deeploc.comparison import compare_with_truth
     from deeploc.errors import (
         Cancelled,
         DeepLocError,
@@ -69,12 +72,13 @@ __all__ = [
     "Segment",
     "Timeline",
     "__version__",
-    "compare",
+    "compare_with_truth",
     "load_localizer",
     "metrics",
     "open_clip",
     "read_annotation",
     "read_report",
+    "write_annotation",
     "write_report",
 ]
 _MODULE_OF = {
@@ -87,11 +91,12 @@ _MODULE_OF = {
     "Report": "report",
     "Segment": "timeline",
     "Timeline": "timeline",
-    "compare": "comparison",
+    "compare_with_truth": "comparison",
     "load_localizer": "localizer",
     "open_clip": "media.clip",
     "read_annotation": "annotations.registry",
     "read_report": "report_files",
+    "write_annotation": "annotations.registry",
     "write_report": "report_files",
 }
 

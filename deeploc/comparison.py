@@ -66,7 +66,9 @@ def match(
     ]
 
 
-def compare(report: Report, truth: Mapping[Stream, Timeline], tiou: float = 0.5) -> dict[str, Any]:
+def compare_with_truth(
+    report: Report, truth: Mapping[Stream, Timeline], tiou: float = 0.5
+) -> dict[str, Any]:
     """What the report found, held against the truth by stream, as plain data.
 
     `intervals`: those of the timeline, with `kind`, `tiou` and how far their edges are off in

@@ -62,12 +62,14 @@ class Evidence:
     @property
     def seen(self) -> np.ndarray:
         """`(T,) bool`: steps whose picture was measured."""
-        return ~np.isnan(self.visual[:, 0, 0])
+        seen: np.ndarray = ~np.isnan(self.visual[:, 0, 0])
+        return seen
 
     @property
     def heard(self) -> np.ndarray:
         """`(T,) bool`: steps whose sound was measured."""
-        return ~np.isnan(self.audio[:, 0, 0])
+        heard: np.ndarray = ~np.isnan(self.audio[:, 0, 0])
+        return heard
 
     @property
     def face_error(self) -> np.ndarray:
@@ -114,7 +116,8 @@ class ReconstructionObserver(Protocol):
 def surprise(evidence: np.ndarray) -> np.ndarray:
     """Evidence `(..., 12)` -> `(...)`: root mean square of the surprises in it."""
     surprises = evidence[..., len(BANDS) :]
-    return np.sqrt(np.square(surprises).mean(axis=-1))
+    root_mean_square: np.ndarray = np.sqrt(np.square(surprises).mean(axis=-1))
+    return root_mean_square
 
 
 def clip_error(evidence: np.ndarray, zones: torch.Tensor) -> np.ndarray:
@@ -130,12 +133,14 @@ def clip_error(evidence: np.ndarray, zones: torch.Tensor) -> np.ndarray:
         return evidence[:, 0, 0]
     own = np.einsum("zc,tcv->tzv", zones.numpy(), evidence[..., TRACES])
     own = own - np.nanmedian(own, axis=0)
-    return np.sqrt(np.square(own).mean(axis=(1, 2)))
+    error: np.ndarray = np.sqrt(np.square(own).mean(axis=(1, 2)))
+    return error
 
 
 def fused_error(evidence: Evidence) -> np.ndarray:
     """`(T,)` the larger of both errors, or the one that there is; NaN where there is none."""
-    return np.fmax(evidence.visual_error, evidence.audio_error)
+    larger: np.ndarray = np.fmax(evidence.visual_error, evidence.audio_error)
+    return larger
 
 
 @torch.inference_mode()

@@ -254,7 +254,8 @@ def _ious(ranked: Sequence[Localization], truth: Iterable[Segment]) -> np.ndarra
     start, end = found.reshape(-1, 2).T[:, :, None]
     true_start, true_end = true.reshape(-1, 2).T
     shared = np.maximum(0, np.minimum(end, true_end) - np.maximum(start, true_start))
-    return shared / (np.maximum(end, true_end) - np.minimum(start, true_start))
+    iou: np.ndarray = shared / (np.maximum(end, true_end) - np.minimum(start, true_start))
+    return iou
 
 
 def _hits(ious: np.ndarray, tiou: float) -> np.ndarray:
@@ -275,7 +276,7 @@ def _ratio(part: float, whole: float) -> float:
     return float(part / whole) if whole else float("nan")
 
 
-def _refuse_strangers(truth: Mapping, others: Mapping) -> None:
+def _refuse_strangers(truth: Mapping[str, object], others: Mapping[str, object]) -> None:
     strangers = set(others) - set(truth)
     if strangers:
         raise ValueError(f"no truth for {sorted(strangers)[0]} ({len(strangers)} such clips)")

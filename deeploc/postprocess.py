@@ -105,7 +105,8 @@ def _unit(values: np.ndarray, curve: Curve) -> np.ndarray:
     if high is not None:
         return (values - low) / (high - low)
     above = np.maximum(values - low, 0)
-    return above / (1 + above)
+    share: np.ndarray = above / (1 + above)
+    return share
 
 
 def _runs(on: np.ndarray) -> np.ndarray:
@@ -115,7 +116,8 @@ def _runs(on: np.ndarray) -> np.ndarray:
 
 
 def _length(runs: np.ndarray) -> np.ndarray:
-    return runs[:, 1] - runs[:, 0]
+    length: np.ndarray = runs[:, 1] - runs[:, 0]
+    return length
 
 
 def _at_least(runs: np.ndarray, n_steps: float) -> np.ndarray:
@@ -153,7 +155,8 @@ def _rank(curve: np.ndarray, runs: np.ndarray, config: PostprocessConfig) -> np.
     around = (total[right] - total[left]) - (total[end] - total[start])
     alone = np.full(len(runs), min(np.nanmedian(curve), UNDECIDED))
     outside = np.divide(around, n_outside, out=alone, where=n_outside > 0)
-    return np.sqrt(np.clip(inside, 0, 1) * np.clip(inside - outside, 0, 1))
+    contrast: np.ndarray = np.sqrt(np.clip(inside, 0, 1) * np.clip(inside - outside, 0, 1))
+    return contrast
 
 
 def _soft_nms(

@@ -49,7 +49,8 @@ class FrameScores:
     @property
     def scored(self) -> np.ndarray:
         """`(T,) bool`, True where there is a value."""
-        return ~np.isnan(self.values)
+        scored: np.ndarray = ~np.isnan(self.values)
+        return scored
 
     @property
     def unscored(self) -> Timeline:
@@ -67,4 +68,5 @@ def smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
         np.convolve(track, kernel)[radius : radius + len(values)]
         for track in (np.where(scored, values, 0.0), scored.astype(float))
     )
-    return np.divide(total, weight, out=np.full(len(values), np.nan), where=scored)
+    mean: np.ndarray = np.divide(total, weight, out=np.full(len(values), np.nan), where=scored)
+    return mean

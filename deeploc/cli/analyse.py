@@ -38,10 +38,8 @@ from deeploc.report import (
 )
 from deeploc.report_files import write_report
 
-try:
+if sys.platform != "win32":
     import resource
-except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
 
 BAND_WORDS: dict[Band, str] = {
     "unscored": "not enough evidence to judge",
@@ -274,7 +272,7 @@ def _profile(costs: list[Cost]) -> Iterator[str]:
     yield f"\n{'stage':16}{'s per s of clip':>16}"
     yield from (f"{stage:16}{cost:16.3f}" for stage, cost in stages.items())
     yield f"{'sum':16}{sum(stages.values()):16.3f}"
-    if resource:
+    if sys.platform != "win32":
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         unit = 1 if sys.platform == "darwin" else 1024  # Linux counts in KiB
         yield f"peak memory     {peak * unit / 2**30:12.2f} GiB"

@@ -32,26 +32,26 @@ from deeploc.media.writer import write_clip
 EXAMPLE = ASSETS / "examples" / "picture.mp4"
 LENGTHS_S = (10, 60, 600)
 HEIGHTS = (360, 720, 1080)
-PIECE_S = 8
+EXCERPT_S = 8
 STAGES = ("decode", "faces", "reconstruct")
 COLUMNS = ("clip", *STAGES, "sum", "decoding alone", "ratio", "first curve", "peak memory")
 HEADER = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|"
 
 
-def write_piece(path: Path, height: int) -> None:
+def write_excerpt(path: Path, height: int) -> None:
     """The first seconds of the example, 16:9, `height` pixels high."""
     clip = open_clip(EXAMPLE)
     size = (round(height * 16 / 9 / 2) * 2, height)
-    beginning = clip.beginning(PIECE_S)
+    beginning = clip.beginning(EXCERPT_S)
     pictures = (np.asarray(ImageOps.pad(Image.fromarray(f), size)) for f in beginning.frames())
     write_clip(path, pictures, beginning.audio)
 
 
-def write_repeated(piece: Path, path: Path, length_s: float) -> None:
-    """The piece again and again, without coding it again."""
+def write_looped(excerpt: Path, path: Path, length_s: float) -> None:
+    """The excerpt again and again, without coding it again."""
     playlist = path.with_suffix(".ffconcat")
-    entry = f"file '{piece.name}'\nduration {PIECE_S}\n"
-    playlist.write_text("ffconcat version 1.0\n" + entry * math.ceil(length_s / PIECE_S))
+    entry = f"file '{excerpt.name}'\nduration {EXCERPT_S}\n"
+    playlist.write_text("ffconcat version 1.0\n" + entry * math.ceil(length_s / EXCERPT_S))
     with av.open(str(playlist), format="concat") as source, av.open(str(path), "w") as target:
         into = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
         ends = dict.fromkeys(into, -math.inf)
@@ -102,10 +102,10 @@ def rows(lengths: list[float], heights: list[int], device: str, folder: Path) ->
     """Makes the clips, and measures each in a new process."""
     cases = [(height, length) for height in heights for length in lengths]
     for height, length in tqdm(cases, unit="clip", disable=None, leave=False):
-        piece, path = folder / f"{height}.mp4", folder / f"{height}-{length:g}.mp4"
-        if not piece.exists():
-            write_piece(piece, height)
-        write_repeated(piece, path, length)
+        excerpt, path = folder / f"{height}.mp4", folder / f"{height}-{length:g}.mp4"
+        if not excerpt.exists():
+            write_excerpt(excerpt, height)
+        write_looped(excerpt, path, length)
         command = [
             sys.executable,
             "-m",
@@ -116,9 +116,9 @@ def rows(lengths: list[float], heights: list[int], device: str, folder: Path) ->
             "--device",
             device,
         ]
-        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         path.unlink()
-        yield row(f"{height}p, {length:g} s", json.loads(told))
+        yield row(f"{height}p, {length:g} s", json.loads(output))
 
 
 def main(arguments: list[str]) -> int:

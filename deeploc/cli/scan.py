@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from math import ceil
 from typing import Any
 
@@ -40,14 +41,13 @@ from deeploc.media.clip import file_sha256
 from deeploc.report import Report
 from deeploc.scores import STREAMS
 
-try:
+HAS_RAY = find_spec("ray") is not None
+if HAS_RAY:
     import ray
     import ray.data
-except ImportError:
-    ray = None  # type: ignore[assignment]
 
 # Clips that a worker takes at a time, and rows of a file; what has no row then goes alone.
-PASSES = (8, 1, 1)
+BLOCK_SIZES = (8, 1, 1)
 WORKER_DIED = "WorkerDied"
 INTERVAL = pa.struct(
     {
@@ -100,15 +100,15 @@ class Scorer:
         try:
             with local_copy(row["clip"]) as path:
                 row |= {"sha256": file_sha256(path)}
-                found = scored(self.analyzer(path))
+                found = report_row(self.analyzer(path))
         except DeepLocError as error:
-            found = failed(type(error).__name__, str(error))
+            found = error_row(type(error).__name__, str(error))
         except Exception as error:
-            found = failed(type(error).__name__, f"{error}. This is a fault of DeepLoc.")
+            found = error_row(type(error).__name__, f"{error}. This is a fault of DeepLoc.")
         return {"row": [{**row, **found, "work_s": time.perf_counter() - begin}]}
 
 
-def scored(report: Report) -> Row:
+def report_row(report: Report) -> Row:
     """A report as a row."""
     return {
         "state": "unscored" if report.video_score is None else "scored",
@@ -133,11 +133,11 @@ def scored(report: Report) -> Row:
     }
 
 
-def failed(error: str, message: str) -> Row:
+def error_row(error: str, message: str) -> Row:
     return {"state": "error", "error": error, "message": message}
 
 
-class Results:
+class ResultFiles:
     """The Parquet files of a folder, anywhere that fsspec reaches."""
 
     def __init__(self, folder: str) -> None:
@@ -160,22 +160,22 @@ class Results:
         self.system.mv(unfinished, posixpath.join(self.root, name))
 
 
-def scan(clips: list[str], results: Results, load: Load, workers: int, gpus: float = 0) -> int:
+def scan(clips: list[str], results: ResultFiles, load: Load, workers: int, gpus: float = 0) -> int:
     """Scores what has no row yet, on Ray; returns how many clips that were."""
     done = {row["clip"] for row in results.rows(["clip"])}
     left = [clip for clip in clips if clip not in done]
     print(f"{len(clips)} clips, {len(clips) - len(left)} of them done before", flush=True)
     begun = len(left)
     with tqdm(total=begun, unit="clip", disable=None) as bar:
-        for size in PASSES:
+        for size in BLOCK_SIZES:
             for rows in _blocks(left, load, workers, gpus, size):
                 results.write(rows)
                 bar.update(len(rows))
                 written = {row["clip"] for row in rows}
                 left = [clip for clip in left if clip not in written]
         if left:
-            said = "The worker that had this clip died, more than once."
-            results.write([{"clip": clip, **failed(WORKER_DIED, said)} for clip in left])
+            message = "The worker that had this clip died, more than once."
+            results.write([{"clip": clip, **error_row(WORKER_DIED, message)} for clip in left])
             bar.update(len(left))
     return begun
 
@@ -191,7 +191,7 @@ def _blocks(
         [{"clip": clip} for clip in clips], override_num_blocks=ceil(len(clips) / size)
     )
     made = listed.map(
-        Scorer,  # type: ignore[arg-type]
+        Scorer,  # type: ignore[arg-type]  # annotated for functions only, though it takes classes
         fn_constructor_args=(load,),
         compute=ray.data.ActorPoolStrategy(
             size=min(workers, ceil(len(clips) / size)),
@@ -225,7 +225,7 @@ def _ray(workers: int) -> Iterator[None]:
         ray.shutdown()
 
 
-def _check(results: Results, sha256: str) -> None:
+def _check(results: ResultFiles, sha256: str) -> None:
     """Raises `DeepLocError` where another model wrote some of the rows."""
     others = {row["model_sha256"] for row in results.rows(["model_sha256"])} - {None, sha256}
     if others:
@@ -262,7 +262,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if options.workers is not None and options.workers < 1:
         parser.error("--workers must be at least 1")
-    if ray is None:
+    if not HAS_RAY:
         print(
             "deeploc: scan needs Ray. In a clone: pip install -r requirements-scan.txt, or "
             "pip install '.[scan]'",
@@ -271,10 +271,10 @@ def main(arguments: list[str]) -> int:
         return 1
     try:
         clips = find_clips(options.places)
-        results = Results(options.out)
+        results = ResultFiles(options.out)
         _check(results, load_checkpoint(options.checkpoint)[1].sha256)
         with _ray(options.workers or os.cpu_count() or 1):
-            there = ray.cluster_resources()  # type: ignore[no-untyped-call]  # not annotated
+            there = ray.cluster_resources()  # type: ignore[no-untyped-call]  # ray leaves it unannotated
             gpus = 0 if options.device == "cpu" else min(1, there.get("GPU", 0))
             workers = options.workers or int(there["GPU" if gpus else "CPU"])
             load = partial(
@@ -294,10 +294,10 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("deeploc: stopped; the same command goes on", file=sys.stderr)
         return 130
-    return _told(clips, results)
+    return _print_summary(clips, results)
 
 
-def _told(clips: list[str], results: Results) -> int:
+def _print_summary(clips: list[str], results: ResultFiles) -> int:
     wanted = set(clips)
     rows = [row for row in results.rows(["clip", "state", "error"]) if row["clip"] in wanted]
     states = Counter(row["state"] for row in rows)

@@ -3,7 +3,7 @@
 import pytest
 
 from deeploc.annotations.truth import with_fused
-from deeploc.comparison import compare
+from deeploc.comparison import compare_with_truth
 from deeploc.report import Localization
 from deeploc.timeline import (
     Segment,
@@ -17,7 +17,7 @@ TRUTH = with_fused(
 
 
 def test_what_was_found_and_missed_and_by_how_much():
-    found = compare(canned_report(), TRUTH, 0.5)
+    found = compare_with_truth(canned_report(), TRUTH, 0.5)
     assert found["counts"] == {"TP": 1, "LOC": 0, "DUP": 0, "FP": 0, "FN": 1}
     (interval,) = found["intervals"]
     assert (interval["start_off_s"], interval["end_off_s"], interval["tiou"]) == (0.0, 0.2, 0.5)
@@ -28,13 +28,13 @@ def test_what_was_found_and_missed_and_by_how_much():
 def test_the_fused_proposals_count_where_there_are_some():
     better = Localization(Segment(0.8, 1.0), 0.9, "visual")
     report = canned_report()
-    assert compare(report, TRUTH)["average_precision"]["0.5"] == 0.0
+    assert compare_with_truth(report, TRUTH)["average_precision"]["0.5"] == 0.0
     only = canned_report(proposals=(better,))
-    assert compare(only, TRUTH)["average_precision"]["0.5"] == 0.5
+    assert compare_with_truth(only, TRUTH)["average_precision"]["0.5"] == 0.5
 
 
 def test_an_authentic_clip_leaves_recall_undefined():
-    found = compare(canned_report(), with_fused({}))
+    found = compare_with_truth(canned_report(), with_fused({}))
     assert found["counts"] == {"TP": 0, "LOC": 0, "DUP": 0, "FP": 1, "FN": 0}
     assert set(found["average_recall"].values()) == {None}
     assert found["frame_auc"] is None

@@ -50,9 +50,10 @@ def test_the_wheel_holds_every_module_and_no_other_package(wheel):
     }
 
 
-def test_the_embedded_checkpoint_travels(wheel):
-    data = {name for name in names_in(wheel) if name.startswith("deeploc/assets/")}
-    assert data == {
+def test_the_embedded_checkpoint_and_the_schema_of_reports_travel(wheel):
+    data = {name for name in names_in(wheel) if not name.endswith(".py")}
+    assert {name for name in data if ".dist-info/" not in name} == {
+        "deeploc/report.schema.json",
         "deeploc/assets/checkpoint/config.json",
         "deeploc/assets/checkpoint/model.safetensors",
         "deeploc/assets/examples/picture.mp4",

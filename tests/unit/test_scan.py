@@ -18,7 +18,7 @@ import pytest
 
 from deeploc.cli import scan as scanning
 from deeploc.cli.scan import (
-    Results,
+    ResultFiles,
     Scorer,
     main,
     scan,
@@ -80,7 +80,7 @@ def table(folder):
 
 
 def test_every_clip_is_one_row_with_what_was_found_or_went_wrong(clips, tmp_path, without_ray):
-    assert scan(clips, Results(str(tmp_path / "out")), load, 1) == 6
+    assert scan(clips, ResultFiles(str(tmp_path / "out")), load, 1) == 6
     rows = table(tmp_path / "out")
     assert [rows.state[clip] for clip in clips] == [
         *("scored", "error", "error", "unscored", "scored", "error")
@@ -104,7 +104,7 @@ def test_every_clip_is_one_row_with_what_was_found_or_went_wrong(clips, tmp_path
 def test_what_has_a_row_is_not_done_again_and_torn_files_count_for_nothing(
     clips, tmp_path, without_ray
 ):
-    results = Results(str(tmp_path / "out"))
+    results = ResultFiles(str(tmp_path / "out"))
     scan(clips[:2], results, load, 1)
     (tmp_path / "out" / ".part-9.parquet").write_bytes(b"PAR1 torn")
     without_ray.clear()
@@ -114,19 +114,19 @@ def test_what_has_a_row_is_not_done_again_and_torn_files_count_for_nothing(
 
 
 def test_results_may_be_anywhere(clips, without_ray):
-    results = Results("memory://results")
+    results = ResultFiles("memory://results")
     scan(clips, results, load, 1)
     assert len(results.rows(["clip"])) == 6
 
 
 def test_clips_that_no_worker_survives_are_rows(clips, tmp_path, monkeypatch):
     monkeypatch.setattr(scanning, "_blocks", lambda *_: iter(()))
-    scan(clips, Results(str(tmp_path / "out")), load, 1)
+    scan(clips, ResultFiles(str(tmp_path / "out")), load, 1)
     assert set(table(tmp_path / "out").error) == {"WorkerDied"}
 
 
 def test_without_ray_it_says_what_to_install(clips, monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(scanning, "ray", None)
+    monkeypatch.setattr(scanning, "HAS_RAY", False)
     assert main([clips[0], "--out", str(tmp_path / "out")]) == 1
     assert "pip install -r requirements-scan.txt" in capsys.readouterr().err
 
@@ -151,7 +151,7 @@ def test_workers_that_cannot_start_are_a_sentence(tmp_path):
 
 
 def test_results_of_another_model_are_left_alone(clips, tmp_path, without_ray, capsys):
-    scan(clips, Results(str(tmp_path / "out")), load, 1)
+    scan(clips, ResultFiles(str(tmp_path / "out")), load, 1)
     assert main([*clips, "--out", str(tmp_path / "out")]) == 1
     assert "results of another model" in capsys.readouterr().err
 
@@ -162,7 +162,7 @@ def test_a_clip_that_kills_its_worker_costs_no_other_clip(clips, tmp_path):
     killer.write_bytes(b"x")
     places = [*clips[:3], str(killer), *clips[3:]]
     with scanning._ray(2):
-        scan(places, Results(str(tmp_path / "out")), load, 2)
+        scan(places, ResultFiles(str(tmp_path / "out")), load, 2)
     rows = table(tmp_path / "out")
     assert len(rows) == 7 and rows.error[str(killer)] == "WorkerDied"
     assert Counter(rows.state) == {"scored": 2, "unscored": 1, "error": 4}
@@ -216,8 +216,8 @@ def test_two_hundred_clips_with_twenty_broken_ones_killed_and_resumed(tmp_path):
     first.communicate()
     before = table(out)
     assert 24 <= len(before) < 200
-    told = start(env=environ).communicate(timeout=500)[0]
-    assert f"200 clips, {len(before)} of them done before" in told
+    output = start(env=environ).communicate(timeout=500)[0]
+    assert f"200 clips, {len(before)} of them done before" in output
     rows = table(out)
     assert len(rows) == 200 and rows.index.is_unique
     assert Counter(rows.state) == {"scored": 180, "error": 20}
