@@ -12,11 +12,11 @@ from deeploc.errors import (
 from deeploc.report import Localization
 from deeploc.report_files import report_to_dict
 from deeploc.timeline import Segment
-from tests.canned import canned_report
+from tests.fakes import fake_report
 
 
 class FakeLocalizer:
-    """Answers with a canned report; clips named after a trouble run into it."""
+    """Answers with a fake report; clips named after a trouble run into it."""
 
     def __init__(self):
         self.calls = []
@@ -30,7 +30,7 @@ class FakeLocalizer:
             raise RuntimeError("shape mismatch")
         if "stopped" in path.name:
             raise KeyboardInterrupt
-        return canned_report(path.name)
+        return fake_report(path.name)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_one_clip_prints_a_table(run, clip):
 
 
 def test_nothing_found_and_nothing_judged(clip, run):
-    report = canned_report(timeline=(), video_score=None, band="unscored")
+    report = fake_report(timeline=(), video_score=None, band="unscored")
     _, out, _ = run(clip(), load=lambda options: lambda path, **_: report)
     assert "not enough evidence to judge (no score, model tiny)" in out
     assert "no intervals above the threshold" in out
@@ -82,7 +82,7 @@ def test_nothing_found_and_nothing_judged(clip, run):
 
 def test_minutes_are_shown(clip, run):
     late = Localization(Segment(59.999, 605.5), 0.5, "audio")
-    _, out, _ = run(clip(), load=lambda options: lambda path, **_: canned_report(timeline=(late,)))
+    _, out, _ = run(clip(), load=lambda options: lambda path, **_: fake_report(timeline=(late,)))
     (row,) = [line.split() for line in out.splitlines() if line.startswith("audio")]
     assert row == ["audio", "1:00.00", "10:05.50", "545.50", "s", "0.500"]
 
@@ -90,7 +90,7 @@ def test_minutes_are_shown(clip, run):
 def test_json_of_one_clip(run, clip, tmp_path):
     target = tmp_path / "out" / "report.json"
     assert run(clip(), "--json", target)[0] == 0
-    assert json.loads(target.read_text()) == report_to_dict(canned_report("clip.mp4"))
+    assert json.loads(target.read_text()) == report_to_dict(fake_report("clip.mp4"))
     (tmp_path / "folder").mkdir()
     assert run(clip(), "--json", tmp_path / "folder")[0] == 0
     assert (tmp_path / "folder" / "clip.json").exists()

@@ -10,12 +10,12 @@ from deeploc.export.table import (
     write_frames_csv,
     write_frames_parquet,
 )
-from tests.canned import canned_report
+from tests.fakes import fake_report
 
 
 def test_a_row_is_a_step_with_its_source_frame():
     pts_s = np.array([0, 0.1, 0.2, 0.9])
-    table = frame_table(canned_report(pts_s=pts_s))
+    table = frame_table(fake_report(pts_s=pts_s))
     assert len(table) == 50
     assert table.source_frame[[0, 1, 2, 3, 7, 30]].tolist() == [0, 0, 1, 1, 2, 3]
     assert table.flagged.to_numpy().nonzero()[0].tolist() == list(range(20, 30))
@@ -24,13 +24,13 @@ def test_a_row_is_a_step_with_its_source_frame():
 
 
 def test_even_frames_without_times():
-    report = canned_report()
+    report = fake_report()
     table = frame_table(replace(report, media=replace(report.media, fps=50.0)))
     assert table.source_frame[[0, 1, 49]].tolist() == [1, 3, 99]
 
 
 def test_csv_and_parquet_hold_the_same(tmp_path):
-    report = canned_report()
+    report = fake_report()
     write_frames_csv(report, tmp_path / "a.csv")
     write_frames_parquet(report, tmp_path / "a.parquet")
     text = (tmp_path / "a.csv").read_text(encoding="utf-8")
@@ -43,4 +43,4 @@ def test_csv_and_parquet_hold_the_same(tmp_path):
 
 
 def test_a_report_without_scores_still_has_its_steps():
-    assert len(frame_table(canned_report(scores=(), timeline=()))) == 50
+    assert len(frame_table(fake_report(scores=(), timeline=()))) == 50

@@ -27,7 +27,7 @@ from deeploc.report_files import (
 from deeploc.scores import FrameScores
 from deeploc.timeline import Segment
 from tests.app.fakes import fake_report as page_report
-from tests.canned import GRID, fake_report, forgery
+from tests.fakes import GRID, fake_report, forgery
 
 CASES = Path(__file__).parents[1] / "cases"
 OLD = [CASES / "report-schema-1.json", CASES / "report-schema-1.npz"]

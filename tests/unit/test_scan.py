@@ -26,7 +26,7 @@ from deeploc.cli.scan import (
 from deeploc.errors import NoFace
 from deeploc.media.clip import open_clip
 from deeploc.media.writer import write_clip
-from tests.canned import canned_report
+from tests.fakes import fake_report
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "assets" / "examples" / "picture.mp4"
@@ -40,11 +40,11 @@ def answer(path):
         raise RuntimeError("shape mismatch")
     if "killer" in path.name:
         os._exit(1)
-    report = canned_report(path.name)
+    report = fake_report(path.name)
     return replace(report, video_score=None) if "short" in path.name else report
 
 
-answer.info = canned_report().model
+answer.info = fake_report().model
 
 
 def load():
@@ -87,7 +87,7 @@ def test_every_clip_is_one_row_with_what_was_found_or_went_wrong(clips, tmp_path
     ]
     assert rows.error[clips[1]] == "NoFace" and rows.error[clips[2]] == "RuntimeError"
     assert rows.error[clips[5]] == "UnreadableMedia"
-    found, report = rows.loc[clips[0]], canned_report("a.mp4")
+    found, report = rows.loc[clips[0]], fake_report("a.mp4")
     assert found.video_score == report.video_score and found.band == report.band
     assert [item["start_s"] for item in found.intervals] == [
         item.segment.start for item in report.timeline

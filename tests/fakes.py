@@ -36,7 +36,7 @@ def forgery(stream="visual"):
     return FrameScores(GRID, stream, FORGERY_SCORE, values)
 
 
-def canned_report(name="clip.mp4", **changes) -> Report:
+def fake_report(name="clip.mp4", **changes) -> Report:
     """Two seconds of clip with one forged interval in the picture."""
     report = Report(
         media=MediaInfo(
