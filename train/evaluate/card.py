@@ -34,7 +34,6 @@ CARD, README, FORMATS = EMBEDDED / "README.md", ROOT / "README.md", ROOT / "docs
 PAGES = (CARD, README, FORMATS)
 GENERATORS, SELF_MADE = "real generators", "self-made forgeries"
 STREAMS = {"visual": "picture", "audio": "sound", "fused": "both"}
-BANDS = ("none", "some", "strong")
 PLACE = re.compile(r"(<!-- table (.+?) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 Metrics = dict[str, Any]  # one `metrics.json`
@@ -88,15 +87,20 @@ def _summary(tests: Mapping[str, Metrics]) -> str:
 
 
 def _flagged_forged(test: Metrics) -> str:
-    quiet, *_ = test["reliability"]["bands"]
+    quiet = _quiet(test)
     forged = test["protocol"]["forged"]
     return f"{forged - quiet['forged']} of {forged}"
 
 
 def _flagged_authentic(test: Metrics) -> str:
-    quiet, *_ = test["reliability"]["bands"]
+    quiet = _quiet(test)
     authentic = test["protocol"]["authentic"]
     return f"{authentic - quiet['clips'] + quiet['forged']} of {authentic}"
+
+
+def _quiet(test: Metrics) -> dict[str, int]:
+    """The clips without any evidence."""
+    return next(row for row in test["reliability"]["bands"] if row["band"] == "none")
 
 
 def _bounds(test: Metrics, method: str, stream: str) -> dict[str, Any]:
@@ -124,14 +128,15 @@ def _verdicts(tests: Mapping[str, Metrics]) -> str:
     """How many clips of each verdict are forged."""
     rows = (
         (
-            band,
+            found["band"],
             *(
-                f"{found['forged']} of {found['clips']}"
+                f"{row['forged']} of {row['clips']}"
                 for test in tests.values()
-                for found in [test["reliability"]["bands"][number]]
+                for row in test["reliability"]["bands"]
+                if row["band"] == found["band"]
             ),
         )
-        for number, band in enumerate(BANDS)
+        for found in tests[GENERATORS]["reliability"]["bands"]
     )
     return markdown_table(("evidence", *(f"forged clips, {title}" for title in tests)), rows)
 
