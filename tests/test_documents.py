@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import deeploc
 from train.__main__ import VERBS as TRAIN_VERBS
 from train.evaluate.card import CARD, PAGES, README, filled, read_tests, tables
 
@@ -134,6 +135,13 @@ def test_files_that_are_named_exist(path):
     named += re.findall(r"\brequirements[\w-]*\.txt", text)
     for name in named:
         assert (ROOT / name).exists() or (ROOT / f"{name}.py").exists(), name
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=names(DOCUMENTS))
+def test_names_of_the_library_exist(path):
+    if path.name not in HISTORY:
+        for name in re.findall(r"`deeploc\.(\w+)`", path.read_text(encoding="utf-8")):
+            assert hasattr(deeploc, name), name
 
 
 @pytest.mark.parametrize("place", commands())
