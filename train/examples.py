@@ -8,12 +8,12 @@ recording, so the clips show how DeepLoc is used, not how well it works.
 
 from __future__ import annotations
 
-import argparse
 import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import tyro
 from scipy.ndimage import gaussian_filter1d, map_coordinates, spline_filter
 from scipy.signal import fftconvolve, lfilter
 from skimage.data import astronaut
@@ -234,9 +234,9 @@ def _voices(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return voice, espeak(FOREIGN, OTHER_VOICE, 165, 35)
 
 
-def make_examples(folder: Path, seed: int = 0) -> None:
+def make_examples(out: Path = EXAMPLES, seed: int = 0) -> None:
     """Write authentic.mp4, picture.mp4, sound.mp4 and truth.csv."""
-    folder.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     voice, foreign = _voices(rng)
     audio = simulate_room(voice, rng)
@@ -259,8 +259,8 @@ def make_examples(folder: Path, seed: int = 0) -> None:
         "sound.mp4": (frames, replaced),
     }
     for name, (picture, sound) in clips.items():
-        write_clip(folder / name, picture, sound, rate_hz=VIDEO_RATE_HZ, crf=QUALITY)
-    with (folder / "truth.csv").open("w", newline="") as file:
+        write_clip(out / name, picture, sound, rate_hz=VIDEO_RATE_HZ, crf=QUALITY)
+    with (out / "truth.csv").open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["file", "start_s", "end_s", "stream"])
         rows.writerow(["authentic.mp4", "", "", ""])
@@ -269,11 +269,7 @@ def make_examples(folder: Path, seed: int = 0) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m train examples", description=__doc__)
-    parser.add_argument("--out", type=Path, default=EXAMPLES)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(arguments)
-    make_examples(options.out, options.seed)
+    tyro.cli(make_examples, args=arguments, prog="python -m train examples", description=__doc__)
 
 
 if __name__ == "__main__":

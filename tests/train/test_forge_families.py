@@ -53,7 +53,7 @@ def test_a_family_keeps_length_loudness_and_seams_by_its_seed(family, sounds):
 
 @pytest.mark.parametrize("vocoder", VOCODERS)
 def test_so_does_every_vocoder(vocoder, sounds, monkeypatch):
-    if vocoder in vocoders.WORLDS and vocoders.pyworld is None:
+    if vocoder in vocoders.WORLDS and not vocoders.HAS_WORLD:
         pytest.skip("pyworld is not installed")
     monkeypatch.setattr(families, "draw_vocoder", lambda *_: vocoder)
     one, same = (forged("copy-synthesis", sounds) for _ in range(2))

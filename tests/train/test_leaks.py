@@ -16,7 +16,7 @@ from train.data.cache import cached_path
 from train.evaluate import leaks
 from train.evaluate.leak_features import (
     Nuisances,
-    measure_file,
+    read_nuisances,
 )
 
 STEPS, SPAN_STEPS = 50, 12
@@ -171,7 +171,7 @@ def test_the_command_passes_a_clean_corpus_and_leaves_out_unreadable_clips(tmp_p
     assert len(list(cache.rglob("*.npz"))) == 24
     (corpus / "train/0-1.mp4").write_bytes(b"no video at all")
     cached_path(cache, "train/0-1.mp4").unlink()
-    assert len(leaks.measure_corpus(corpus, cache, ["train"], 1)) == 23
+    assert len(leaks.corpus_nuisances(corpus, cache, ["train"], 1)) == 23
     assert "skipped train/0-1.mp4" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="too few"):
         leaks.main([str(corpus), "--split", "dev"])
@@ -192,7 +192,7 @@ def test_what_is_measured_is_what_the_file_holds(tmp_path):
     dark_first[0] = 0
     sound = np.r_[np.zeros(8000), 0.1 * np.random.default_rng(0).standard_normal(24_000)]
     write_clip(path, dark_first, sound.astype(np.float32))
-    found = measure_file(path)
+    found = read_nuisances(path)
     assert found.clip["visual duration"] == 2.0 and found.clip["visual width"] == SIZE[1]
     assert found.clip["visual luminance, first frame"] == pytest.approx(-105, abs=15)
     assert found.clip["visual black frames"] == pytest.approx(1 / 50)

@@ -65,7 +65,7 @@ def corpus(tmp_path_factory, speech, neural):
     return out
 
 
-@pytest.mark.skipif(vocoders.pyworld is None, reason="pyworld is not installed")
+@pytest.mark.skipif(not vocoders.HAS_WORLD, reason="pyworld is not installed")
 @pytest.mark.parametrize("how", vocoders.WORLDS)
 def test_world_keeps_length_and_words(how, speech):
     rebuilt = vocoders.vocode(speech, how, np.random.default_rng(0))
@@ -153,7 +153,7 @@ def test_extracted_speech_is_heard_and_never_seen(corpus, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(fit_vocoder.onnx is None, reason="Piper's voice is not installed")
+@pytest.mark.skipif(not fit_vocoder.HAS_PIPER_WEIGHTS, reason="Piper's voice is not installed")
 def test_a_vocoder_is_fitted_and_resumes(corpus, tmp_path):
     words = ["--speech", str(corpus.parent / "in"), "--every", "1"]
     whole = [*words, "--out", str(tmp_path / "whole.safetensors"), "--steps", "2"]

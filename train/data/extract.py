@@ -12,16 +12,17 @@ kept as speech without a picture, which the discovery network may learn from.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+import tyro
 from tqdm import tqdm
 
 from deeploc.annotations import (
@@ -29,6 +30,7 @@ from deeploc.annotations import (
     DATASET_FORMATS,
     FOLDER,
     ClipTruth,
+    Dataset,
     read_dataset,
     read_truths,
     write_lavdf,
@@ -59,6 +61,7 @@ from train.data.cache import (
 from train.data.sound_files import read_sound
 from train.data.splits import with_splits
 
+FORMATS = (AUTO, *DATASET_FORMATS, FOLDER)
 APART_S, APART_SHARE = 0.1, 0.01  # what a clip may last longer or shorter than its annotation says
 
 
@@ -114,66 +117,70 @@ def _detector() -> FaceDetector:
     return FaceDetector()
 
 
-def _prepare(args: argparse.Namespace) -> tuple[Path, list[ClipTruth]]:
-    """Reads the dataset and leaves its truth in the cache; the clips' folder and the clips.
+def write_metadata(path: Path, cache: Path, dataset: Dataset) -> list[ClipTruth]:
+    """Writes the truth of a dataset into the cache, prints what it holds, and returns its clips.
 
-    Raises `BadAnnotations`, also where the cache holds another dataset.
+    `path`: where the dataset was read. Raises `BadAnnotations` where the cache holds another
+    dataset, or its clips can't be split.
     """
-    data = read_dataset(args.data, args.format, args.clips)
-    annotations = with_splits(data.clips)
-    known = args.cache / METADATA
+    annotations = with_splits(dataset.clips)
+    known = cache / METADATA
     if known.exists():
-        strangers = {clip.file for clip in read_truths(known)}
-        strangers -= {clip.file for clip in annotations}
-        if strangers:
+        others = {clip.file for clip in read_truths(known)}
+        others -= {clip.file for clip in annotations}
+        if others:
             raise BadAnnotations(
-                f"{args.cache} holds clips that {args.data} does not, for example "
-                f"{min(strangers)}: choose another cache."
+                f"{cache} holds clips that {path} does not, for example "
+                f"{min(others)}: choose another cache."
             )
-    args.cache.mkdir(parents=True, exist_ok=True)
+    cache.mkdir(parents=True, exist_ok=True)
     write_lavdf(annotations, known)
-    if data.absent:
-        print(f"Not there: {len(data.absent)} of the listed clips, such as {data.absent[0]}.")
-    if data.clips[0].split is None:
+    if dataset.absent:
+        count, first = len(dataset.absent), dataset.absent[0]
+        print(f"Not there: {count} of the listed clips, such as {first}.")
+    if dataset.clips[0].split is None:
         print("The dataset names no splits: its people are split 60, 20, 20 %.")
         if not any(clip.identity for clip in annotations):
             print("It names no identities either: the same person may be in two splits.")
     counts = Counter((clip.split, "forged" if clip.forged else "authentic") for clip in annotations)
     for (split, kind), count in sorted(counts.items()):
         print(f"{split} {kind}: {count}")
-    return data.root, annotations
+    return annotations
 
 
-def parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m train extract", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="metadata file or dataset folder")
-    parser.add_argument("cache", type=Path, help="folder for the tensors")
-    parser.add_argument(
-        "--format",
-        choices=(AUTO, *DATASET_FORMATS, FOLDER),
-        default=AUTO,
-        help="the metadata's format (default: told by its content)",
-    )
-    parser.add_argument(
-        "--clips", type=Path, help="folder of the clips, if it is not the metadata's"
-    )
-    parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
-    return parser.parse_args(arguments)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    args = parse(arguments)
+def extract(
+    cache: Annotated[
+        tyro.conf.Positional[Path], tyro.conf.arg(metavar="CACHE", help="folder for the tensors")
+    ],
+    data: Annotated[Path, tyro.conf.arg(help="metadata file or folder of a dataset")],
+    format: Annotated[
+        str,
+        tyro.conf.arg(
+            help=f"format of the metadata: {', '.join(FORMATS)}; {AUTO} tells it by its content"
+        ),
+    ] = AUTO,
+    clips: Annotated[
+        Path | None, tyro.conf.arg(help="folder of the clips, if it is not the metadata's")
+    ] = None,
+    workers: Annotated[int, tyro.conf.arg(help="processes")] = 1,
+) -> None:
+    """Extract all clips of a dataset that are not in the cache yet."""
+    if format not in FORMATS:
+        raise SystemExit(f"There is no format {format}: choose one of {', '.join(FORMATS)}.")
     try:
-        root, annotations = _prepare(args)
+        dataset = read_dataset(data, format, clips)
+        annotations = write_metadata(data, cache, dataset)
     except BadAnnotations as error:
         raise SystemExit(str(error)) from None
-    work = partial(_work, root=root, cache=args.cache, size=MAEConfig().crop)
-    with ProcessPoolExecutor(
-        args.workers, get_context("spawn"), torch.set_num_threads, (1,)
-    ) as pool:
+    work = partial(_work, root=dataset.root, cache=cache, size=MAEConfig().crop)
+    with ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
         for problem in tqdm(pool.map(work, annotations), total=len(annotations), unit="clip"):
             if problem:
                 tqdm.write(problem, file=sys.stderr)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    tyro.cli(extract, args=arguments, prog="python -m train extract", description=__doc__)
 
 
 if __name__ == "__main__":

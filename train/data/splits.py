@@ -9,13 +9,15 @@ import zlib
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from itertools import zip_longest
+from typing import Literal, get_args
 
 import numpy as np
 
 from deeploc.annotations import ClipTruth
 from deeploc.errors import BadAnnotations
 
-SPLITS = ("train", "dev", "test")
+Split = Literal["train", "dev", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 HELD_OUT_SHARE = 0.2  # of people, in each of test and dev
 SPLIT_SEED = 0
 

@@ -1,6 +1,6 @@
 """What a file tells without any look at faces or words: sizes, levels, edges, of a clip and a step.
 
-`measure_file` reads one clip. Nothing here knows what is forged.
+`read_nuisances` reads one clip. Nothing here knows what is forged.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Nuisances:
         return cls(kept["clip"], kept["step"])
 
 
-def measure_file(path: Path) -> Nuisances:
+def read_nuisances(path: Path) -> Nuisances:
     """Reads packets, pictures and sound of one file, or sound alone. Raises `DeepLocError` for
     unreadable files."""
     packets = _packets(path)

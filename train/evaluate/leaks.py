@@ -7,9 +7,8 @@ here looks at faces or words, so it can't say that a corpus has no leak, only th
 
 from __future__ import annotations
 
-import argparse
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -17,10 +16,11 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+import tyro
 from scipy.ndimage import uniform_filter1d
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -42,10 +42,10 @@ from train.data.cache import (
     METADATA,
     cached_path,
 )
-from train.data.splits import SPLITS
+from train.data.splits import Split
 from train.evaluate.leak_features import (
     Nuisances,
-    measure_file,
+    read_nuisances,
 )
 
 FOLDS = 5
@@ -330,8 +330,8 @@ def _questions(
         yield CONTENT, stream, None, rows.only(CODEC), 0.95
 
 
-def measure_corpus(
-    corpus: Path, cache: Path, splits: list[str] | None, workers: int
+def corpus_nuisances(
+    corpus: Path, cache: Path, splits: Collection[str], workers: int
 ) -> list[CorpusClip]:
     """Every readable clip of the splits with its nuisances, from the cache where they are there."""
     clips = [clip for clip in read_truths(corpus / METADATA) if not splits or clip.split in splits]
@@ -353,7 +353,7 @@ def _measure(file: str, corpus: Path, cache: Path) -> Nuisances | None:
     if kept.exists():
         return Nuisances.load(kept)
     try:
-        found = measure_file(corpus / file)
+        found = read_nuisances(corpus / file)
     except DeepLocError as error:
         tqdm.write(f"skipped {file}: {error}")
         return None
@@ -361,27 +361,36 @@ def _measure(file: str, corpus: Path, cache: Path) -> Nuisances | None:
     return found
 
 
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m train leaks", description=__doc__)
-    parser.add_argument("corpus", type=Path, help="folder with metadata.json and its clips")
-    parser.add_argument("--split", nargs="*", choices=SPLITS, help="only these (default: all)")
-    parser.add_argument("--cache", type=Path, help="folder that keeps what was measured")
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--tolerance", type=float, default=2.0, help="percent above chance that is no leak yet"
-    )
-    args = parser.parse_args(arguments)
+def leaks(
+    corpus: Annotated[
+        tyro.conf.Positional[Path],
+        tyro.conf.arg(metavar="CORPUS", help="folder with metadata.json and its clips"),
+    ],
+    split: Annotated[
+        tuple[Split, ...], tyro.conf.arg(help="splits to look at; without this option all")
+    ] = (),
+    cache: Annotated[Path | None, tyro.conf.arg(help="folder that keeps what was measured")] = None,
+    workers: Annotated[int, tyro.conf.arg(help="processes")] = 1,
+    seed: Annotated[int, tyro.conf.arg(help="seed of folds and bootstraps")] = 0,
+    tolerance: Annotated[
+        float, tyro.conf.arg(help="percent above chance that is no leak yet")
+    ] = 2.0,
+) -> None:
+    """Look for leaks in a corpus and print a table of them."""
     with TemporaryDirectory() as passing:
-        samples = measure_corpus(args.corpus, args.cache or Path(passing), args.split, args.workers)
-    table = find_leaks(samples, args.tolerance / 100, args.seed)
+        samples = corpus_nuisances(corpus, cache or Path(passing), split, workers)
+    table = find_leaks(samples, tolerance / 100, seed)
     if table.empty:
-        raise SystemExit(f"{args.corpus} has too few forged clips or people to look for leaks.")
+        raise SystemExit(f"{corpus} has too few forged clips or people to look for leaks.")
     print(table.to_string(index=False, float_format="%.1f"))
     n_leaks = int((table.verdict == LEAK).sum())
     print(f"{n_leaks} of {(table.question != CONTENT).sum()} questions show a leak.")
     if n_leaks:
         raise SystemExit(1)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    tyro.cli(leaks, args=arguments, prog="python -m train leaks", description=__doc__)
 
 
 if __name__ == "__main__":

