@@ -34,8 +34,10 @@ export class ViewerState {
         const proposes = new Set(
             report.curves.filter(({ proposes }) => proposes).map(({ kind }) => kind),
         );
-        const curves = report.scores.filter(({ kind }) => proposes.has(kind));
-        this.forgery = curves.find(({ stream }) => stream === "fused") ?? null;
+        this.forgery =
+            report.scores.find(({ kind, stream }) => proposes.has(kind) && stream === "fused") ??
+            null;
+        const curves = report.scores.filter(({ kind }) => kind === this.forgery?.kind);
         this.calibrated =
             this.forgery && report.video_score !== null ? (payload.thresholds.fused ?? null) : null;
         this.threshold = this.calibrated;
@@ -45,6 +47,7 @@ export class ViewerState {
                 : new IntervalFinder(
                       Object.fromEntries(curves.map(({ stream, values }) => [stream, values])),
                       this.forgery.rate_hz,
+                      report.settings?.postprocess,
                   );
         this.predicted = numbered("P", payload.intervals);
         this.fileTruth =

@@ -1,1 +1,1 @@
-"""What a report becomes for other programs and people: tables and films."""
+"""What a report becomes for other programs and people: tables and videos."""

@@ -75,7 +75,7 @@ def _size(clip: Clip, widest: int) -> tuple[int, int]:
 
 @contextmanager
 def _picture(clip: Clip, size: tuple[int, int], draw: Draw) -> Iterator[VideoClip]:
-    """The clip's steps, drawn on, as a film that only plays forwards."""
+    """The clip's steps, drawn on, as a video that only plays forwards."""
     frames = clip.frames()
     shown, picture = -1, np.zeros((size[1], size[0], 3), np.uint8)
 
@@ -153,7 +153,7 @@ def _flags(report: Report) -> Draw:
 
 
 def _boxes(report: Report, width: int) -> Draw:
-    """As `_flags`, and the face in a box; `width`: of the film."""
+    """As `_flags`, and the face in a box; `width`: of the video."""
     scale, flags = width / report.media.width, _flags(report)
     track = report.evidence.track if report.evidence else None
 

@@ -54,3 +54,12 @@ test("crossings are the edges of every run, short ones too", () => {
     assert.deepEqual(finder.intervals({ visual: 0.5, audio: 0.5, fused: 0.5 }), []);
     assert.equal(finder.crossings(0.4).length, 2);
 });
+
+test("intervals follow the settings of the report", () => {
+    const fused = Array.from({ length: 50 }, (_, step) => (step >= 10 && step < 20 ? 0.9 : 0.1));
+    const whole = { smoothing_s: 0, merge_gap_s: 0.2, min_length_s: 0.2 };
+    const count = (rule) =>
+        new IntervalFinder({ fused }, 25, { ...whole, ...rule }).intervals({ fused: 0.5 }).length;
+    assert.equal(count({}), 1);
+    assert.equal(count({ min_length_s: 0.5 }), 0);
+});

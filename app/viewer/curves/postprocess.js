@@ -67,18 +67,19 @@ const peak = (values, [start, end]) =>
 
 // Finds intervals again and again while the threshold moves: the smoothing is done once.
 export class IntervalFinder {
-    // curves: {visual, audio, fused}, the scores by step that decide.
-    constructor(curves, rate) {
+    // curves: {visual, audio, fused}, the scores by step that decide; rule: settings.postprocess of the report.
+    constructor(curves, rate, rule = RULE) {
         Object.assign(this, {
             curves,
             rate,
-            smoothed: smooth(curves.fused, RULE.smoothing_s * rate),
+            rule,
+            smoothed: smooth(curves.fused, rule.smoothing_s * rate),
         });
     }
 
     // Each interval goes to the one stream whose own score reaches its threshold in it, else to both.
     intervals(thresholds) {
-        return timelineOf(this.smoothed, this.rate, thresholds.fused, RULE).map((span) => {
+        return timelineOf(this.smoothed, this.rate, thresholds.fused, this.rule).map((span) => {
             const above = ["visual", "audio"].filter(
                 (stream) =>
                     this.curves[stream] && peak(this.curves[stream], span) >= thresholds[stream],
