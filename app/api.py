@@ -117,7 +117,7 @@ class Api:
         analyse. The answer counts found (TP), misplaced (LOC), duplicate (DUP), false (FP) and
         missed (FN) intervals, says how far their edges are off, and has AP, AR and frame AUC of
         this clip alone, which are not comparable with those of a dataset; null is undefined.
-        The truth may be {truths}; of several clips the row with this clip's file name is taken.
+        The truth may be one of: {truths}. Of several clips the row with its file name is taken.
 
         Args:
             truth: When the clip is forged: a file of any of these formats.
@@ -136,8 +136,9 @@ class Api:
 
     @name_formats
     def formats(self, file: str, to: str = "json", about: str | None = None) -> str:
-        """Writes an annotation, or the intervals of a report, in another format. Reads {formats}.
-        Datasets know only the truth: all but rejected intervals are written to them.
+        """Writes an annotation, or the intervals of a report, in another format. The file may be
+        one of: {formats}. Datasets know only the truth: all but rejected intervals are written to
+        them.
 
         Args:
             file: The report or annotation.

@@ -45,8 +45,8 @@ FACES_LABEL = "Which face is scored"
 TRUTH_LABEL = "Ground truth (optional)"
 TRUTH_FILE = "Truth file"
 TRUTH_HELP = (
-    "A truth file adds a lane G: {formats}. Of several clips, the row with this clip's file name "
-    "is used."
+    "A truth file adds a lane G. It may be one of: {formats}. Of several clips, the row with this "
+    "clip's file name is used."
 )
 TRUTH_SHOWN = "Lane G shows the truth from {name}."
 GONE = "The report is no longer kept here. Analyse the clip again to save it."

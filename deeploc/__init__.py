@@ -17,8 +17,9 @@ a `Report`. Its intervals are `Localization`s: a `Segment` in seconds, the strea
 and a score. `FrameScores` hold a curve. `read_report` and `write_report` keep a report in a file.
 
 `read_annotation` and `write_annotation` know every format of intervals that people and datasets
-use. `compare_with_truth` sets a report against a `Timeline` of each stream; `metrics` holds AP, AR
-and AUC of many clips. `open_clip` decodes a file onto the 25 Hz grid that everything here shares.
+use; `read_clip_truth` reads one as the ground truth of a clip. `compare_with_truth` sets a report
+against its segments, a `Timeline` of each stream; `metrics` holds AP, AR and AUC of many clips.
+`open_clip` decodes a file onto the 25 Hz grid that everything here shares.
 
 What a user can do something about is a `DeepLocError`, whose message says what. An `Analyzer` is
 anything that is called as a `Localizer` is; raising `Cancelled` from its hook stops it.
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from deeploc.analyzer import Analyzer
     from deeploc.annotations.registry import (
         read_annotation,
+        read_clip_truth,
         write_annotation,
     )
     from deeploc.comparison import compare_with_truth
@@ -77,6 +79,7 @@ __all__ = [
     "metrics",
     "open_clip",
     "read_annotation",
+    "read_clip_truth",
     "read_report",
     "write_annotation",
     "write_report",
@@ -95,6 +98,7 @@ _MODULE_OF = {
     "load_localizer": "localizer",
     "open_clip": "media.clip",
     "read_annotation": "annotations.registry",
+    "read_clip_truth": "annotations.registry",
     "read_report": "report_files",
     "write_annotation": "annotations.registry",
     "write_report": "report_files",

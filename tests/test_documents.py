@@ -20,7 +20,7 @@ DOCUMENTS = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("tra
 HISTORY = {"CHANGELOG.md", "EXPERIMENTS.md"}  # they name what was, too
 COMMANDS = ("make", "deeploc", "python", ".venv/bin/python", "torchrun")
 PACKAGES = ("app", "deeploc", "train")
-VERBS = {"deeploc": ("scan", "benchmark"), "train": tuple(TRAIN_VERBS)}
+VERBS = {"deeploc": ("scan", "compare", "benchmark"), "train": tuple(TRAIN_VERBS)}
 
 
 def names(paths):
@@ -94,7 +94,7 @@ def test_the_readme_measures_in_one_short_table():
 
 
 @pytest.mark.parametrize("path", PAGES, ids=names(PAGES))
-def test_tables_are_generated_from_the_metrics(path):
+def test_tables_are_generated(path):
     text = path.read_text(encoding="utf-8")
     assert text == filled(text, tables(read_tests())), "run python -m train card"
 

@@ -152,9 +152,8 @@ def accepted_suffixes(truth_only: bool = False) -> list[str]:
 
 
 def format_labels(truth_only: bool = False) -> str:
-    """What can be read, as a part of a sentence: "DeepLoc JSON, CSV, ... or ELAN"."""
-    *labels, last = (format.label for format in _readable(truth_only))
-    return f"{', '.join(labels)} or {last}"
+    """What can be read, as a part of a sentence: "DeepLoc JSON, CSV, ..., ELAN"."""
+    return ", ".join(format.label for format in _readable(truth_only))
 
 
 def format_table() -> str:
@@ -166,7 +165,7 @@ def format_table() -> str:
             verb for verb, able in (("reads", format.readable), ("writes", format.write)) if able
         )
         lines.append(f"| {format.label} | {suffixes} | {format.keeps} | {does} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def _readable(truth_only: bool) -> list[Format]:

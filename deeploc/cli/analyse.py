@@ -1,5 +1,5 @@
 """The command line: `deeploc CLIP [FOLDER|CSV|ADDRESS ...]` prints and writes what was found;
-`deeploc scan` is `deeploc.cli.scan`, `deeploc benchmark` is `deeploc.cli.benchmark`.
+`deeploc scan`, `compare` and `benchmark` are the other modules of `deeploc.cli`.
 `python -m deeploc` is the same.
 
 Exit status: 0 when every clip was analysed, 1 when one was not, 130 after Ctrl-C. Nothing here
@@ -69,6 +69,10 @@ def main(
         from deeploc.cli.scan import main as scan
 
         return scan(arguments[1:])
+    if arguments[:1] == ["compare"]:
+        from deeploc.cli.compare import main as compare
+
+        return compare(arguments[1:], load)
     if arguments[:1] == ["benchmark"]:
         from deeploc.cli.benchmark import main as benchmark
 
@@ -96,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="deeploc",
         description="Finds when a talking-face video was forged, in picture or in sound.",
         epilog="deeploc scan --help: for archives, resumable, on many machines. "
+        "deeploc compare --help: what was found, held against the truth. "
         "deeploc benchmark --help: what an analysis costs on this machine.",
     )
     add = parser.add_argument
@@ -153,7 +158,7 @@ def _run_one(
     analyzer: Analyzer, clips: list[str], targets: dict[str, Path], options: argparse.Namespace
 ) -> int:
     with tqdm(disable=None, leave=False, bar_format="{desc} {percentage:3.0f}% {bar}") as bar:
-        report = _analyse(analyzer, clips[0], options.face, _StageBar(bar))
+        report = analyse_clip(analyzer, clips[0], options.face, StageBar(bar))
     _write(report, targets.get(clips[0]))
     print("\n".join(_table(report)))
     if options.profile:
@@ -169,7 +174,7 @@ def _run_several(
     with tqdm(clips, unit="clip", disable=None) as bar:
         for clip in bar:
             try:
-                report = _analyse(analyzer, clip, options.face)
+                report = analyse_clip(analyzer, clip, options.face)
                 _write(report, targets.get(clip))
             except (DeepLocError, OSError) as error:
                 failed += 1
@@ -184,7 +189,7 @@ def _run_several(
     return 1 if failed else 0
 
 
-def _analyse(
+def analyse_clip(
     analyzer: Analyzer, clip: str, face: int | None, hook: ProgressHook = ignore_progress
 ) -> Report:
     """The report of a clip. What no one foresaw becomes a sentence too: one clip, one line."""
@@ -200,7 +205,7 @@ def _analyse(
         ) from error
 
 
-class _StageBar:
+class StageBar:
     """Shows the progress of one clip: a `ProgressHook`."""
 
     def __init__(self, bar: tqdm) -> None:
@@ -247,17 +252,18 @@ def _table(report: Report) -> Iterator[str]:
         yield "no intervals above the threshold"
     for item in report.timeline:
         start, end = item.segment.start, item.segment.end
-        times = f"{_clock(start):>11}{_clock(end):>11}{end - start:8.2f} s"
+        times = f"{clock(start):>11}{clock(end):>11}{end - start:8.2f} s"
         yield f"{item.stream:8}{times}{item.score:8.3f}"
     for gap in report.unscored:
         start, end = gap.segment.start, gap.segment.end
-        yield f"unscored {_clock(start):>10}{_clock(end):>11}{end - start:8.2f} s  {gap.reason}"
+        yield f"unscored {clock(start):>10}{clock(end):>11}{end - start:8.2f} s  {gap.reason}"
     yield from (f"warning: {warning}" for warning in report.warnings)
     yield ""
     yield f"{report.timing.seconds_per_second:.2f} s of work a second of clip"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Minutes and seconds: 1:02.50."""
     minutes, rest = divmod(round(seconds, 2), 60)
     return f"{int(minutes)}:{rest:05.2f}"
 

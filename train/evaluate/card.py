@@ -1,7 +1,7 @@
 """The tables of README and model card, written from `metrics.json` by `python -m train card`.
 
 A table stands between `<!-- table NAME -->` and `<!-- end of table -->`, and nothing but this
-command writes there; a test holds both pages against the files that the numbers are from.
+command writes there; a test holds the pages against what their tables are from.
 """
 
 from __future__ import annotations

@@ -154,10 +154,10 @@ def _frame_rate(folder: Path, name: str) -> float | None:
 
 FORMAT = Format(
     key="forgerynet",
-    label="ForgeryNet list or JSON",
+    label="ForgeryNet metadata",
     suffixes=(".txt", ".json"),
     mime="text/plain",
-    keeps="when the picture is forged; the list counts frames of the clip",
+    keeps="when the picture is forged: `video_list.txt`, which counts frames, or JSON in seconds",
     matches=matches,
     read=read,
     read_clips=read_clips,

@@ -96,7 +96,9 @@ def _intervals(region: dict[str, Any], fps: float, media: Media) -> Iterator[Int
         first, after = int(span["start"]) - 1, int(span["end"])
         if not 0 <= first < after:
             raise ValueError(f"{span!r} is no range of frames, which count from 1")
-        start_s, end_s = (media.time(at) if same else at / fps for at in (first, after))
+        start_s, end_s = (
+            media.time(at) if same and at <= media.frames else at / fps for at in (first, after)
+        )
         yield from labelled_intervals(media, start_s, end_s, text, stream)
 
 

@@ -62,10 +62,10 @@ def matches(source: Source) -> bool:
 
 FORMAT = Format(
     key="ummaformer",
-    label="TVIL or Psynd metadata",
+    label="TVIL and Psynd metadata",
     suffixes=(".json",),
     mime="application/json",
-    keeps="when, and in which stream (UMMAFormer's re-packs of both datasets)",
+    keeps="when, and in which stream, as UMMAFormer re-packs both datasets",
     matches=matches,
     read_clips=read_clips,
 )

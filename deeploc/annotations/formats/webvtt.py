@@ -59,7 +59,8 @@ FORMAT = Format(
     label="WebVTT",
     suffixes=(".vtt",),
     mime="text/vtt",
-    keeps="all of an interval but its frames, as a line of text; clip, model and author in a note",
+    keeps="a line of text, `visual; accepted; proposal; score 0.91; note: lips lag`; clip, model "
+    "and author in a comment",
     read=read,
     write=write,
 )
