@@ -74,7 +74,7 @@ def _facts(report: Report, words: dict) -> str:
         for stream, label in STREAM_LABELS.items()
         if stream in report.calibration.thresholds
     )
-    told = [
+    facts = [
         *((fact["label"], fact["value"]) for fact in words["facts"]),
         ("Clip", f"{media.duration_s:.2f} s, {media.fps:g} fps, {media.width}x{media.height}"),
         ("SHA-256 of the file", media.sha256),
@@ -84,7 +84,7 @@ def _facts(report: Report, words: dict) -> str:
         ("DeepLoc", report.version),
         ("Scored face", "" if report.settings.face is None else f"{report.settings.face}"),
     ]
-    rows = (f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in told if value)
+    rows = (f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in facts if value)
     return f"<dl>{''.join(rows)}</dl>"
 
 

@@ -53,7 +53,7 @@ def build_demo(
         uploads = Path(get_upload_folder())
         written = uploads / "display"
         results = ResultStore(written, CACHE_S)
-        demo.temp_file_sets.append(LeftoverFiles(written, uploads))  # type: ignore[arg-type]
+        demo.temp_file_sets.append(LeftoverFiles(written, uploads))  # type: ignore[arg-type]  # Gradio says set[str]
         page = lay_out(clips, _viewer(results), CACHE_S, pushing, limits.max_minutes)
         handlers = Handlers(models, written, results, limits)
         wire(demo, page, handlers, {path.as_posix() for path in clips})

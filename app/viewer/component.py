@@ -88,7 +88,7 @@ class Viewer(gr.HTML):
             **options,
         )
 
-    def postprocess(self, value: dict | None) -> str | None:  # type: ignore[override]
+    def postprocess(self, value: dict | None) -> str | None:  # type: ignore[override]  # gr.HTML says str
         """The payload as JSON text; its videos are put where the browser may fetch them."""
         if value is None:
             return None

@@ -64,7 +64,7 @@ def pack_sound(sound: SoundEvidence, marks: Mapping[str, list[float]], rate_hz: 
         "rate": rate_hz,
         "scale": scale,
         "calibrated": "row" in marks or "cell" in marks,
-        "lent": "row" not in marks,
+        "face_marks": "row" not in marks,
         "heat": packed(on_scale(sound.error, 0, scale[-1])),
         "mel": _spectrograms(sound, rate_hz),
     }

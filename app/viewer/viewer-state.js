@@ -1,4 +1,4 @@
-// What is being looked at: the lanes P (predicted), G (truth) and E (the person's edit), the threshold, the selection.
+// The state of the viewer: the lanes P (predicted), G (truth) and E (the person's edit), the threshold, the selection.
 // Every part of the page that shows or changes them goes through here. Knows no elements.
 
 import * as annotation from "./edit/annotation.js";
@@ -49,10 +49,10 @@ export class ViewerState {
                       this.forgery.rate_hz,
                       report.settings?.postprocess,
                   );
-        this.predicted = numbered("P", payload.intervals);
+        this.predicted = withIds("P", payload.intervals);
         this.fileTruth =
             payload.truth &&
-            numbered(
+            withIds(
                 "G",
                 payload.truth.map((span) => ({ ...span, stream: STREAM_OF[span.letter] })),
             );
@@ -183,7 +183,7 @@ export class ViewerState {
         if (!this.finder || !Number.isFinite(value)) return;
         this.threshold = Math.round(Math.min(Math.max(value, 0.01), 1) * 1000) / 1000;
         const own = { ...this.payload.thresholds, fused: this.threshold };
-        this.predicted = numbered(
+        this.predicted = withIds(
             "P",
             this.threshold === this.calibrated
                 ? this.payload.intervals
@@ -200,7 +200,7 @@ export class ViewerState {
         this.match = null;
     }
 
-    // -- comparison: what lane `claim` says, held against lane `reference`; null where there is nothing to compare with --
+    // -- comparison: what lane `claim` says, compared with lane `reference`; null where there is nothing to compare with --
 
     get comparable() {
         return !this.blind && (this.reference !== "G" || this.truth !== null);
@@ -421,6 +421,6 @@ export class ViewerState {
     }
 }
 
-function numbered(lane, spans) {
+function withIds(lane, spans) {
     return spans.map((span, index) => ({ letter: "", ...span, id: `${lane}${index + 1}` }));
 }

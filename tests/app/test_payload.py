@@ -92,7 +92,7 @@ def test_sound_is_on_its_own_fixed_scales():
     heat = unpacked(sound["heat"]).reshape(GRID.n_frames, 10)
     assert (heat[:5] == NOTHING).all()
     assert heat[35, 7] == round(3.5 / 4.4 * 254)
-    assert (sound["scale"], sound["lent"]) == ([0.8, 1.6, 2.2, 4.4], True)
+    assert (sound["scale"], sound["face_marks"]) == ([0.8, 1.6, 2.2, 4.4], True)
     mel = sound["mel"]
     assert (mel["bins"], mel["rate"], mel["range"]) == (80, 100, LOUDNESS)
     original, rebuilt = (unpacked(mel[name]).reshape(400, 80) for name in ("original", "rebuilt"))

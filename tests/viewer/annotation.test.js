@@ -30,15 +30,15 @@ const two = () =>
 const edges = (made, lane = "E") => made[lane].map((one) => [one.start_frame, one.end_frame]);
 
 class Memory {
-    kept = new Map();
+    stored = new Map();
     getItem(key) {
-        return this.kept.get(key) ?? null;
+        return this.stored.get(key) ?? null;
     }
     setItem(key, value) {
-        this.kept.set(key, value);
+        this.stored.set(key, value);
     }
     removeItem(key) {
-        this.kept.delete(key);
+        this.stored.delete(key);
     }
 }
 
@@ -128,7 +128,7 @@ test("a proposal is accepted as it is, adjusted when touched, rejected without b
     assert.equal(doc.change(made, "E", id, { note: "?" }).E[0].status, "proposed");
     const rejected = doc.change(made, "E", id, { status: "rejected" });
     assert.equal(rejected.E.length, 1);
-    assert.deepEqual(doc.held(rejected.E), []);
+    assert.deepEqual(doc.notRejected(rejected.E), []);
 });
 
 test("the JSON comes back as it went, without ids", () => {
@@ -184,7 +184,7 @@ test("work is kept by the file's hash, restored, and gone when all is undone", (
     assert.equal(new AnnotationStore(about("0".repeat(64)), storage).restore(), false);
     store.undo();
     store.undo();
-    assert.equal(storage.kept.size, 0);
+    assert.equal(storage.stored.size, 0);
 });
 
 test("a clip that is shown again can be undone as before, unless another tab went on with it", () => {
@@ -202,11 +202,11 @@ test("a clip that is shown again can be undone as before, unless another tab wen
     ]);
     again.undo();
     again.undo();
-    assert.ok(again.pristine && storage.kept.size === 0);
+    assert.ok(again.pristine && storage.stored.size === 0);
     again.apply("three", doc.create(again.doc, "E", drawn(2, 3)));
-    const [[key, text]] = storage.kept;
+    const [[key, text]] = storage.stored;
     again.apply("four", doc.create(again.doc, "E", drawn(7, 9)));
-    storage.kept.set(key, text);
+    storage.stored.set(key, text);
     const elsewhere = new AnnotationStore(about(), storage);
     assert.ok(elsewhere.restore());
     assert.deepEqual([edges(elsewhere.doc), elsewhere.past], [[[2, 3]], []]);
@@ -222,7 +222,7 @@ test("no hash, no storage, a full one or nonsense in it: nothing breaks", () => 
     const store = new AnnotationStore(about(), full);
     assert.equal(store.restore(), false);
     store.apply("drew", doc.create(store.doc, "E", drawn(1, 5)));
-    assert.equal(store.kept, false);
+    assert.equal(store.stored, false);
     for (const storage of [null, new Memory()]) {
         const nameless = new AnnotationStore(about(null), storage);
         nameless.apply("drew", doc.create(nameless.doc, "E", drawn(1, 5)));

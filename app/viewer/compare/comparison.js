@@ -138,7 +138,7 @@ export class Comparison {
     // How well the model does, whatever the threshold: AP, AR and AUC change with the truth alone.
     ofModel(truth) {
         const key = JSON.stringify(truth);
-        if (this.kept?.key === key) return this.kept.rows;
+        if (this.cached?.key === key) return this.cached.rows;
         const { proposals, forgery } = this.state;
         const rows = !truth.length
             ? [["AP", "undefined"]]
@@ -155,7 +155,7 @@ export class Comparison {
                           : "undefined",
                   ],
               ];
-        this.kept = { key, rows };
+        this.cached = { key, rows };
         return rows;
     }
 

@@ -1,4 +1,4 @@
-// One clip's intervals held against the truth: who matches whom, what each miss is, and the numbers of this clip.
+// One clip's intervals compared with the truth: which match, what kind each miss is, and the metrics of this clip.
 // Spans are {start, end} in seconds, half-open. AP and AR are those of deeploc/metrics.py for a single clip.
 
 export const NEAR = 0.1; // a prediction below the wanted tIoU, but above this, is a localisation error

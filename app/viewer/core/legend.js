@@ -3,12 +3,12 @@
 import { VIRIDIS } from "./colours.js";
 import { make } from "./dom.js";
 
-const LENT =
+const FACE_MARKS =
     " The sound's rows were not measured on their own: these are the marks of the face's cells, standardised alike.";
 const DECIBELS = 10 / Math.LN10; // a natural logarithm of power
 
-// heat: { scale: [p50, p95, p99, top], calibrated, lent }.
-export function heatLegend({ scale: [p50, p95, p99, top], calibrated, lent }) {
+// heat: { scale: [p50, p95, p99, top], calibrated, face_marks }.
+export function heatLegend({ scale: [p50, p95, p99, top], calibrated, face_marks: faceMarks }) {
     const at = (value) => `${((value - p50) / (top - p50)) * 100}%`;
     const colours = VIRIDIS.map((colour) => `rgb(${colour.join()})`).join();
     const tick = (value, text) =>
@@ -18,7 +18,7 @@ export function heatLegend({ scale: [p50, p95, p99, top], calibrated, lent }) {
         {
             class: "dl-legend",
             "data-scale": [p50, p95, p99, top].join(),
-            title: `Calibrated surprise; the marks are those of authentic validation clips, the same for every clip.${lent ? LENT : ""}`,
+            title: `Calibrated surprise; the marks are those of authentic validation clips, the same for every clip.${faceMarks ? FACE_MARKS : ""}`,
         },
         make("div", {
             class: "dl-legend-bar",

@@ -16,7 +16,7 @@ export class AnnotationStore {
             doc: empty(),
             past: [],
             future: [],
-            kept: true,
+            stored: true,
             listeners: new Set(),
         });
     }
@@ -89,9 +89,9 @@ export class AnnotationStore {
                 this.storage.setItem(this.key, text);
                 steps.set(this.key, { text, doc: this.doc, past: this.past, future: this.future });
             }
-            this.kept = true;
+            this.stored = true;
         } catch {
-            this.kept = false; // storage is full or forbidden: the page says so
+            this.stored = false; // storage is full or forbidden: the page says so
         }
     }
 

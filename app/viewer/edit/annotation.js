@@ -180,7 +180,8 @@ export function toJson(doc, about, lane = "E") {
 // What the person holds to be forged: all but what they rejected. As {start, end, id, ...}.
 export const spansOf = (segments) =>
     segments.map((one) => ({ ...one, start: one.start_s, end: one.end_s }));
-export const held = (segments) => spansOf(segments.filter(({ status }) => status !== "rejected"));
+export const notRejected = (segments) =>
+    spansOf(segments.filter(({ status }) => status !== "rejected"));
 
 // The same action on and on is one line of the history, with the time of the last.
 export function noted(doc, action) {

@@ -13,7 +13,7 @@ import { IntervalTable } from "./interval-table.js";
 import { ThresholdLine } from "../curves/threshold.js";
 
 const BLIND = "deeploc-blind",
-    SAID_MS = 6000;
+    MESSAGE_MS = 6000;
 
 // options: {server, formats, accepted}: see AnnotationFiles.
 export function buildEdit(root, payload, clock, scale, chart, options) {
@@ -91,14 +91,14 @@ function tools({ state, files, help }, storage) {
     const clear = button("Clear G", "Forget the ground truth that you drew", () =>
         state.drawTruth(null),
     );
-    const said = make("p", { class: "dl-said", role: "status", "aria-live": "polite" });
+    const message = make("p", { class: "dl-said", role: "status", "aria-live": "polite" });
     let timer = 0;
     state.messageListeners.add((text) => {
-        said.textContent = text;
+        message.textContent = text;
         clearTimeout(timer);
         timer = setTimeout(() => {
-            said.textContent = "";
-        }, SAID_MS);
+            message.textContent = "";
+        }, MESSAGE_MS);
     });
     state.onChange(() => {
         undo.disabled = !store.past.length;
@@ -108,8 +108,9 @@ function tools({ state, files, help }, storage) {
         done.hidden = often.hidden = !state.blind;
         asTruth.hidden = Boolean(state.fileTruth) || state.blind || !state.doc.E.length;
         clear.hidden = !state.doc.G || state.blind;
-        if (!store.kept)
-            said.textContent = "This browser does not keep your work: export it before you leave.";
+        if (!store.stored)
+            message.textContent =
+                "This browser does not keep your work: export it before you leave.";
     });
     return make(
         "div",
@@ -122,7 +123,7 @@ function tools({ state, files, help }, storage) {
         often,
         asTruth,
         clear,
-        said,
+        message,
         files.element,
         button("Keys ?", "All keys (?)", () => help.open()),
         help.element,

@@ -105,12 +105,12 @@ export class Overview {
     // An edge is dragged; the window is moved; anywhere else a new window is drawn, and a click goes there.
     listen() {
         const { track, scale } = this;
-        let held = null;
+        let dragged = null;
         track.addEventListener("pointerdown", (event) => {
             if (event.button !== 0) return;
             track.setPointerCapture(event.pointerId);
             const at = this.edges.indexOf(event.target);
-            held = {
+            dragged = {
                 kind:
                     at >= 0
                         ? ["start", "end"][at]
@@ -123,26 +123,29 @@ export class Overview {
             };
         });
         track.addEventListener("pointermove", (event) => {
-            if (!held) return;
+            if (!dragged) return;
             const time = this.time(event);
-            if (held.kind === "start" || held.kind === "end") this.drag(held.kind, time);
-            else if (held.kind === "window")
-                scale.show(held.start + time - held.from, scale.length);
-            else if (Math.abs(event.clientX - held.x) > 5)
-                scale.zoom(Math.min(held.from, time), Math.max(held.from, time, held.from + 0.2));
+            if (dragged.kind === "start" || dragged.kind === "end") this.drag(dragged.kind, time);
+            else if (dragged.kind === "window")
+                scale.show(dragged.start + time - dragged.from, scale.length);
+            else if (Math.abs(event.clientX - dragged.x) > 5)
+                scale.zoom(
+                    Math.min(dragged.from, time),
+                    Math.max(dragged.from, time, dragged.from + 0.2),
+                );
         });
         track.addEventListener("pointerup", (event) => {
             if (
-                held &&
-                Math.abs(event.clientX - held.x) <= 5 &&
-                held.kind !== "start" &&
-                held.kind !== "end"
+                dragged &&
+                Math.abs(event.clientX - dragged.x) <= 5 &&
+                dragged.kind !== "start" &&
+                dragged.kind !== "end"
             )
-                this.clock.seek(held.from);
-            held = null;
+                this.clock.seek(dragged.from);
+            dragged = null;
         });
         track.addEventListener("pointercancel", () => {
-            held = null;
+            dragged = null;
         });
         track.addEventListener(
             "wheel",

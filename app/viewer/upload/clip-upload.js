@@ -8,10 +8,10 @@ import { sendFile } from "./send-file.js";
 const button = (text, onclick, name = "") =>
     make("button", { type: "button", class: `dl-button ${name}`, text, onclick });
 
-const kept = { turn: null, file: null }; // while the page shows something else, this part of it is gone
+const lastChosen = { turn: null, file: null }; // survives while the page shows something else
 
 export class ClipUpload {
-    // options: {turn, uploadUrl, limits: {bytes, seconds}, accept, label, sent(data)}: sent() is told what to do with which file.
+    // options: {turn, uploadUrl, limits: {bytes, seconds}, accept, label, sent(data)}; sent() receives what is to be done with which file.
     // A clip that was chosen before in the same turn is still chosen.
     constructor(root, options) {
         Object.assign(this, { root, options, file: null, seen: null });
@@ -46,14 +46,14 @@ export class ClipUpload {
             event.preventDefault();
             this.choose([...event.dataTransfer.files]);
         });
-        if (kept.file && kept.turn === options.turn) this.open(kept.file);
+        if (lastChosen.file && lastChosen.turn === options.turn) this.open(lastChosen.file);
     }
 
     reset() {
         this.upload?.abort();
         if (this.url) URL.revokeObjectURL(this.url);
         Object.assign(this, { file: null, url: null, upload: null });
-        kept.file = null;
+        lastChosen.file = null;
         this.input.value = "";
         this.panel.replaceChildren();
         this.panel.hidden = true;
@@ -87,7 +87,7 @@ export class ClipUpload {
 
     open(file) {
         this.reset();
-        Object.assign(kept, { turn: this.options.turn, file });
+        Object.assign(lastChosen, { turn: this.options.turn, file });
         this.file = file;
         this.url = URL.createObjectURL(file);
         this.seen = undefined; // not known yet
@@ -248,7 +248,9 @@ export class ClipUpload {
                 make("li", {
                     class: "dl-stop",
                     text:
-                        error.name === "AbortError" ? "Stopped. Nothing was kept." : error.message,
+                        error.name === "AbortError"
+                            ? "Stopped. Nothing was lastChosen."
+                            : error.message,
                 }),
             );
         } finally {
