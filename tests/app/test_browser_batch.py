@@ -62,6 +62,8 @@ def test_all_reports_are_saved_together(page, clip):
         table = list(csv.reader(io.StringIO(archive.read("reports.csv").decode())))
     assert names == ["reports.csv", "one-1.deeploc.json", "one-3.deeploc.json"]
     assert [row[1] for row in table[1:]] == ["one.mp4", "noface.mp4", "one.mp4"]
+    assert table[0][:4] == ["number", "file", "band", "video_score"]
+    assert [row[2] for row in table[1:]] == ["some", "", "some"]
 
 
 @pytest.mark.slow
