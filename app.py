@@ -5,10 +5,7 @@ Every flag has an environment variable; README.md lists them. Limits: app/runtim
 
 from app.flags import parse_flags
 from app.page.push import can_push
-from app.page.theme import (
-    CSS,
-    THEME,
-)
+from app.page.theme import CSS, THEME
 from app.runtime.space import model_source
 from app.runtime.storage import use_private_folder
 from app.ui import build_demo

@@ -12,18 +12,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from app.wording import BROKEN
-from deeploc.annotations import (
-    read_annotation,
-    write_annotation,
-)
-from deeploc.annotations.formats.deeploc_json import (
-    parse_annotation,
-    parse_media,
-)
-from deeploc.annotations.registry import (
-    WRITABLE,
-    accepted_suffixes,
-)
+from deeploc.annotations import read_annotation, write_annotation
+from deeploc.annotations.formats.deeploc_json import parse_annotation, parse_media
+from deeploc.annotations.registry import WRITABLE, accepted_suffixes
 from deeploc.errors import DeepLocError
 
 logger = logging.getLogger(__name__)

@@ -16,27 +16,14 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_function_description
 
-from app.annotation_files import (
-    EXPORT_FORMATS,
-    file_name,
-)
+from app.annotation_files import EXPORT_FORMATS, file_name
 from app.jobs import Job
-from app.runtime.analysis import (
-    Failure,
-    Progress,
-    run,
-)
+from app.runtime.analysis import Failure, Progress, run
 from app.runtime.limits import Limits
 from app.runtime.models import ModelSource
 from app.runtime.queue import AnalysisQueue
-from app.runtime.results import (
-    Result,
-    ResultStore,
-)
-from app.wording import (
-    BROKEN,
-    STAGES,
-)
+from app.runtime.results import Result, ResultStore
+from app.wording import BROKEN, STAGES
 from deeploc.annotations import (
     media_from_report,
     read_annotation,
@@ -44,18 +31,12 @@ from deeploc.annotations import (
     read_media,
     write_annotation,
 )
-from deeploc.annotations.registry import (
-    WRITABLE,
-    format_labels,
-)
+from deeploc.annotations.registry import WRITABLE, format_labels
 from deeploc.comparison import compare_with_truth
 from deeploc.errors import DeepLocError
 from deeploc.media.trim import Cut
 from deeploc.report import Report
-from deeploc.report_files import (
-    read_report,
-    report_to_dict,
-)
+from deeploc.report_files import read_report, report_to_dict
 
 
 def name_formats(endpoint: Callable) -> Callable:

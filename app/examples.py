@@ -11,14 +11,8 @@ from pathlib import Path
 
 import deeploc
 from deeploc.errors import DeepLocError
-from deeploc.report import (
-    ModelInfo,
-    Report,
-)
-from deeploc.report_files import (
-    read_report,
-    write_report,
-)
+from deeploc.report import ModelInfo, Report
+from deeploc.report_files import read_report, write_report
 
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
 

@@ -13,21 +13,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from app.batch import (
-    BatchRow,
-    analysed_row,
-    table_cells,
-    write_zip,
-)
+from app.batch import BatchRow, analysed_row, table_cells, write_zip
 from app.examples import example_report
-from app.jobs import (
-    Job,
-    read_job,
-    saved_report,
-    truth_of_job,
-    unanalysed_report,
-    with_part_warning,
-)
+from app.jobs import Job, read_job, saved_report, truth_of_job, unanalysed_report, with_part_warning
 from app.page.panels import (
     batch_panel,
     failure_panel,
@@ -38,47 +26,19 @@ from app.page.panels import (
     queue_panel,
     waiting_panel,
 )
-from app.page.updates import (
-    FaceChoices,
-    PageUpdate,
-)
-from app.runtime.analysis import (
-    Failure,
-    Progress,
-    Queued,
-    Sessions,
-    State,
-    Stopped,
-    run,
-)
+from app.page.updates import FaceChoices, PageUpdate
+from app.runtime.analysis import Failure, Progress, Queued, Sessions, State, Stopped, run
 from app.runtime.limits import Limits
 from app.runtime.models import ModelSource
 from app.runtime.queue import AnalysisQueue
-from app.runtime.results import (
-    Result,
-    ResultStore,
-)
+from app.runtime.results import Result, ResultStore
 from app.viewer.payload import to_payload
-from app.wording import (
-    BATCH_DONE,
-    BATCH_RUNNING,
-    BROKEN,
-    CANCELLED,
-    FAILED,
-    LINK_GONE,
-    NOT_ARRIVED,
-)
-from deeploc.errors import (
-    Cancelled,
-    DeepLocError,
-)
+from app.wording import BATCH_DONE, BATCH_RUNNING, BROKEN, CANCELLED, FAILED, LINK_GONE, NOT_ARRIVED
+from deeploc.errors import Cancelled, DeepLocError
 from deeploc.media.clip import file_sha256
 from deeploc.media.proxy import display_clip
 from deeploc.media.trim import Cut
-from deeploc.report import (
-    ModelInfo,
-    Report,
-)
+from deeploc.report import ModelInfo, Report
 
 logger = logging.getLogger(__name__)
 

@@ -14,10 +14,7 @@ from app.verdict import headline
 from deeploc.annotations import media_from_report
 from deeploc.curves import Curve
 from deeploc.report import Report
-from deeploc.scores import (
-    STREAM_LABELS,
-    FrameScores,
-)
+from deeploc.scores import STREAM_LABELS, FrameScores
 from deeploc.timeline import Segment
 
 COLOURS = {"visual": "#0072B2", "audio": "#CC79A7", "fused": "#1f2937"}

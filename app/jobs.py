@@ -11,29 +11,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from app.truth import (
-    Truth,
-    find_truth,
-)
+from app.truth import Truth, find_truth
 from app.wording import NOT_ARRIVED
 from deeploc.annotations import media_from_report
 from deeploc.calibration import Calibration
 from deeploc.errors import UnreadableMedia
 from deeploc.media.clip import open_clip
-from deeploc.media.trim import (
-    Cut,
-    trim_clip,
-)
-from deeploc.report import (
-    ModelInfo,
-    Report,
-    Timing,
-)
+from deeploc.media.trim import Cut, trim_clip
+from deeploc.report import ModelInfo, Report, Timing
 from deeploc.report_files import read_report
-from deeploc.timeline import (
-    Segment,
-    Timeline,
-)
+from deeploc.timeline import Segment, Timeline
 
 JobKind = Literal["analyse", "label", "report", "batch"]
 MAX_BATCH = 48  # clips in one job; app/viewer/upload/batch-upload.js says the same

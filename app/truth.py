@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app.wording import TRUTH_SHOWN
-from deeploc.annotations import (
-    Media,
-    read_clip_truth,
-)
+from deeploc.annotations import Media, read_clip_truth
 from deeploc.errors import DeepLocError
 from deeploc.scores import Stream
 from deeploc.timeline import Timeline

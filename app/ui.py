@@ -8,27 +8,17 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from app import annotation_files
-from app.api import (
-    Api,
-    add_api,
-)
+from app.api import Api, add_api
 from app.examples import EXAMPLES
 from app.handlers import Handlers
-from app.page.events import (
-    MAX_VISITORS,
-    wire,
-)
+from app.page.events import MAX_VISITORS, wire
 from app.page.layout import lay_out
 from app.runtime import downloads
 from app.runtime.limits import Limits
 from app.runtime.models import ModelSource
 from app.runtime.results import ResultStore
 from app.runtime.storage import LeftoverFiles
-from app.viewer.component import (
-    MODULES,
-    PLOTLY,
-    Viewer,
-)
+from app.viewer.component import MODULES, PLOTLY, Viewer
 from app.wording import TITLE
 
 EXAMPLE_ORDER = ("picture.mp4", "sound.mp4", "authentic.mp4")

@@ -9,10 +9,7 @@ from typing import Any
 
 from deeploc.calibration import Band
 from deeploc.report import Report
-from deeploc.scores import (
-    STREAM_LABELS,
-    Stream,
-)
+from deeploc.scores import STREAM_LABELS, Stream
 from deeploc.timeline import Timeline
 
 LEVELS: dict[Band, int] = {"unscored": 0, "none": 1, "some": 2, "strong": 3}

@@ -33,34 +33,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deeploc import metrics
     from deeploc.analyzer import Analyzer
-    from deeploc.annotations.registry import (
-        read_annotation,
-        read_clip_truth,
-        write_annotation,
-    )
+    from deeploc.annotations.registry import read_annotation, read_clip_truth, write_annotation
     from deeploc.comparison import compare_with_truth
-    from deeploc.errors import (
-        Cancelled,
-        DeepLocError,
-    )
-    from deeploc.localizer import (
-        Localizer,
-        load_localizer,
-    )
+    from deeploc.errors import Cancelled, DeepLocError
+    from deeploc.localizer import Localizer, load_localizer
     from deeploc.media.clip import open_clip
-    from deeploc.report import (
-        Localization,
-        Report,
-    )
-    from deeploc.report_files import (
-        read_report,
-        write_report,
-    )
+    from deeploc.report import Localization, Report
+    from deeploc.report_files import read_report, write_report
     from deeploc.scores import FrameScores
-    from deeploc.timeline import (
-        Segment,
-        Timeline,
-    )
+    from deeploc.timeline import Segment, Timeline
 
 __version__ = "0.2.0"
 __all__ = [

@@ -11,10 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from deeploc.report import (
-    ModelInfo,
-    Report,
-)
+from deeploc.report import ModelInfo, Report
 
 STAGES = ("decode", "faces", "reconstruct", "discover")
 

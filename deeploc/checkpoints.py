@@ -26,10 +26,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from deeploc.errors import BadCheckpoint
-from deeploc.models.rt_deeploc import (
-    FORMAT,
-    RTDeepLoc,
-)
+from deeploc.models.rt_deeploc import FORMAT, RTDeepLoc
 from deeploc.report import ModelInfo
 
 PACKAGE = Path(__file__).parent

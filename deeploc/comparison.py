@@ -13,20 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from deeploc.annotations.truth import segments_with_stream
-from deeploc.metrics import (
-    average_precision,
-    average_recall,
-    frame_auc,
-)
-from deeploc.report import (
-    Localization,
-    Report,
-)
+from deeploc.metrics import average_precision, average_recall, frame_auc
+from deeploc.report import Localization, Report
 from deeploc.scores import Stream
-from deeploc.timeline import (
-    Segment,
-    Timeline,
-)
+from deeploc.timeline import Segment, Timeline
 
 MatchKind = Literal["TP", "LOC", "DUP", "FP"]
 NEAR = 0.1  # an interval below the wanted tIoU, but from here on, is a localisation error

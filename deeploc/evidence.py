@@ -14,29 +14,12 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from deeploc.curves import (
-    FORGERY_SCORE,
-    RECONSTRUCTION_ERROR,
-    Curve,
-)
+from deeploc.curves import FORGERY_SCORE, RECONSTRUCTION_ERROR, Curve
 from deeploc.media.clip import VIDEO_RATE_HZ
-from deeploc.models.fdn import (
-    FACE_ZONES,
-    SOUND_ZONES,
-)
-from deeploc.models.mae import (
-    BANDS,
-    Composite,
-)
-from deeploc.models.rt_deeploc import (
-    VALUES,
-    RTDeepLoc,
-)
-from deeploc.preprocess.windows import (
-    OverlapAdd,
-    Window,
-    cut_windows,
-)
+from deeploc.models.fdn import FACE_ZONES, SOUND_ZONES
+from deeploc.models.mae import BANDS, Composite
+from deeploc.models.rt_deeploc import VALUES, RTDeepLoc
+from deeploc.preprocess.windows import OverlapAdd, Window, cut_windows
 from deeploc.scores import STREAMS, FrameScores, Stream
 from deeploc.timeline import FrameGrid
 

@@ -17,58 +17,22 @@ import numpy as np
 import torch
 
 from deeploc import __version__
-from deeploc.analyzer import (
-    STAGES,
-    ErrorPreview,
-    ProgressHook,
-    ignore_progress,
-)
-from deeploc.calibration import (
-    UNCALIBRATED_MARKS,
-    Calibration,
-    heat_scale,
-)
+from deeploc.analyzer import STAGES, ErrorPreview, ProgressHook, ignore_progress
+from deeploc.calibration import UNCALIBRATED_MARKS, Calibration, heat_scale
 from deeploc.checkpoints import load_checkpoint
 from deeploc.config import Settings
-from deeploc.errors import (
-    DeepLocError,
-    NoFace,
-)
-from deeploc.evidence import (
-    Evidence,
-    error_scores,
-    forgery_scores,
-    measure_evidence,
-)
-from deeploc.export.inspection import (
-    InspectionWriter,
-    open_inspection,
-)
+from deeploc.errors import DeepLocError, NoFace
+from deeploc.evidence import Evidence, error_scores, forgery_scores, measure_evidence
+from deeploc.export.inspection import InspectionWriter, open_inspection
 from deeploc.faces.crop import crop_squares
 from deeploc.faces.detector import FaceDetector
 from deeploc.faces.track import FaceTrack
 from deeploc.faces.tracker import track_faces
-from deeploc.media.clip import (
-    MAX_MINUTES,
-    Clip,
-    file_sha256,
-    open_clip,
-)
+from deeploc.media.clip import MAX_MINUTES, Clip, file_sha256, open_clip
 from deeploc.models.rt_deeploc import RTDeepLoc
-from deeploc.postprocess import (
-    clip_score,
-    proposals_of,
-    to_timeline,
-)
-from deeploc.preprocess.audio import (
-    MEL_BINS,
-    waveform_peaks,
-)
-from deeploc.preprocess.inputs import (
-    ModelInput,
-    prepare,
-    prepare_sound,
-)
+from deeploc.postprocess import clip_score, proposals_of, to_timeline
+from deeploc.preprocess.audio import MEL_BINS, waveform_peaks
+from deeploc.preprocess.inputs import ModelInput, prepare, prepare_sound
 from deeploc.report import (
     FaceEvidence,
     Localization,
@@ -78,10 +42,7 @@ from deeploc.report import (
     Timing,
     Unscored,
 )
-from deeploc.scores import (
-    FrameScores,
-    Stream,
-)
+from deeploc.scores import FrameScores, Stream
 
 MIN_SEEN_SHARE = 0.5
 SMALL_FACE_PX = 64

@@ -16,11 +16,7 @@ import numpy as np
 
 from deeploc.report import Localization
 from deeploc.scores import FrameScores
-from deeploc.timeline import (
-    FrameGrid,
-    Segment,
-    Timeline,
-)
+from deeploc.timeline import FrameGrid, Segment, Timeline
 
 Truth = Mapping[str, Timeline | Sequence[Segment]]
 Proposals = Mapping[str, Sequence[Localization]]

@@ -14,14 +14,8 @@ import numpy as np
 from deeploc.config import PostprocessConfig
 from deeploc.curves import Curve
 from deeploc.report import Localization
-from deeploc.scores import (
-    FrameScores,
-    smoothed,
-)
-from deeploc.timeline import (
-    SLACK,
-    Timeline,
-)
+from deeploc.scores import FrameScores, smoothed
+from deeploc.timeline import SLACK, Timeline
 
 UNDECIDED = 0.5
 

@@ -10,18 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from deeploc.calibration import (
-    Band,
-    Calibration,
-)
+from deeploc.calibration import Band, Calibration
 from deeploc.config import Settings
 from deeploc.curves import Curve
 from deeploc.faces.track import FaceTrack
 from deeploc.media.clip import MediaInfo
-from deeploc.scores import (
-    FrameScores,
-    Stream,
-)
+from deeploc.scores import FrameScores, Stream
 from deeploc.timeline import Segment
 
 

@@ -15,20 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from deeploc.calibration import (
-    BANDS,
-    Band,
-    Calibration,
-)
-from deeploc.config import (
-    PostprocessConfig,
-    Settings,
-)
-from deeploc.curves import (
-    CURVES,
-    Curve,
-    Mark,
-)
+from deeploc.calibration import BANDS, Band, Calibration
+from deeploc.config import PostprocessConfig, Settings
+from deeploc.curves import CURVES, Curve, Mark
 from deeploc.errors import DeepLocError
 from deeploc.faces.track import FaceTrack
 from deeploc.media.clip import MediaInfo
@@ -42,10 +31,7 @@ from deeploc.report import (
     Unscored,
 )
 from deeploc.scores import FrameScores
-from deeploc.timeline import (
-    FrameGrid,
-    Segment,
-)
+from deeploc.timeline import FrameGrid, Segment
 
 SCHEMA = 2
 SCHEMA_FILE = Path(__file__).parent / "report.schema.json"

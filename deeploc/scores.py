@@ -12,10 +12,7 @@ from typing import Literal
 import numpy as np
 
 from deeploc.curves import Curve
-from deeploc.timeline import (
-    FrameGrid,
-    Timeline,
-)
+from deeploc.timeline import FrameGrid, Timeline
 
 Stream = Literal["visual", "audio", "fused"]  # fused: whichever of the two is forged
 STREAMS: tuple[Stream, ...] = ("visual", "audio", "fused")

@@ -6,23 +6,11 @@ import numpy as np
 
 from deeploc.calibration import Calibration
 from deeploc.config import Settings
-from deeploc.curves import (
-    FORGERY_SCORE,
-    RECONSTRUCTION_ERROR,
-)
+from deeploc.curves import FORGERY_SCORE, RECONSTRUCTION_ERROR
 from deeploc.media.clip import MediaInfo
-from deeploc.report import (
-    Localization,
-    ModelInfo,
-    Report,
-    Timing,
-    Unscored,
-)
+from deeploc.report import Localization, ModelInfo, Report, Timing, Unscored
 from deeploc.scores import FrameScores
-from deeploc.timeline import (
-    FrameGrid,
-    Segment,
-)
+from deeploc.timeline import FrameGrid, Segment
 
 GRID = FrameGrid(rate_hz=25, n_frames=50)
 

@@ -10,16 +10,10 @@ import torch
 from safetensors.torch import load_file
 
 from deeploc.annotations import read_truths
-from deeploc.checkpoints import (
-    EMBEDDED,
-    WEIGHTS,
-)
+from deeploc.checkpoints import EMBEDDED, WEIGHTS
 from deeploc.localizer import load_localizer
 from train.evaluate.card import CARD, README, read_tests
-from train.evaluate.evaluation import (
-    METRICS,
-    TABLES,
-)
+from train.evaluate.evaluation import METRICS, TABLES
 from train.evaluate.tables import markdown
 
 ROOT = Path(__file__).parents[1]

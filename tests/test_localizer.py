@@ -8,22 +8,9 @@ import av
 import numpy as np
 import pytest
 
-from deeploc.calibration import (
-    Calibration,
-)
-from deeploc.errors import (
-    Cancelled,
-    ClipTooShort,
-    DeepLocError,
-    NoFace,
-    NoVideo,
-    UnreadableMedia,
-)
-from deeploc.localizer import (
-    STAGES,
-    Localizer,
-    load_localizer,
-)
+from deeploc.calibration import Calibration
+from deeploc.errors import Cancelled, ClipTooShort, DeepLocError, NoFace, NoVideo, UnreadableMedia
+from deeploc.localizer import STAGES, Localizer, load_localizer
 from deeploc.media.clip import open_clip
 from deeploc.media.writer import write_clip
 from deeploc.report import ModelInfo

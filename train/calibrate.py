@@ -11,11 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from deeploc.calibration import Calibration
-from deeploc.evidence import (
-    Evidence,
-    error_scores,
-    forgery_scores,
-)
+from deeploc.evidence import Evidence, error_scores, forgery_scores
 from deeploc.models.rt_deeploc import RTDeepLoc
 from deeploc.postprocess import clip_score
 from deeploc.scores import STREAMS

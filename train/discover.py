@@ -28,45 +28,18 @@ from torch.utils.data import DataLoader
 
 from deeploc.checkpoints import load_checkpoint
 from deeploc.media.clip import VIDEO_RATE_HZ
-from deeploc.models.fdn import (
-    FDN,
-    FDNConfig,
-)
+from deeploc.models.fdn import FDN, FDNConfig
 from deeploc.models.rt_deeploc import RTDeepLoc
 from train.calibrate import calibrate
 from train.config import CachePath, DiscoverConfig, RunPath, plain
-from train.data.cache import (
-    CachedClip,
-    load_cache,
-)
-from train.data.clip_batches import (
-    ClipBatch,
-    ClipDataset,
-    collate,
-)
-from train.data.evidence_store import (
-    EvidenceStore,
-    measure_clips,
-    set_statistics,
-)
-from train.engine.checkpointing import (
-    StateFiles,
-    TensorBoardCurves,
-    save_model,
-)
+from train.data.cache import CachedClip, load_cache
+from train.data.clip_batches import ClipBatch, ClipDataset, collate
+from train.data.evidence_store import EvidenceStore, measure_clips, set_statistics
+from train.engine.checkpointing import StateFiles, TensorBoardCurves, save_model
 from train.engine.execution import Execution
-from train.engine.ranks import (
-    Ranks,
-    gradients_of,
-    joined_ranks,
-    seed_of,
-)
+from train.engine.ranks import Ranks, gradients_of, joined_ranks, seed_of
 from train.losses.objective import discovery_loss
-from train.losses.pseudo_labels import (
-    PseudoLabeler,
-    authentic_gates,
-    authentic_logits,
-)
+from train.losses.pseudo_labels import PseudoLabeler, authentic_gates, authentic_logits
 
 SCORE_HALF = 0.9  # quantile of authentic training steps whose score is 0.5
 

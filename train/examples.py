@@ -19,22 +19,13 @@ from scipy.signal import fftconvolve, lfilter
 from skimage.data import astronaut
 
 from deeploc.faces.detector import FaceDetector
-from deeploc.media.clip import (
-    AUDIO_RATE_HZ,
-    VIDEO_RATE_HZ,
-)
+from deeploc.media.clip import AUDIO_RATE_HZ, VIDEO_RATE_HZ
 from deeploc.media.writer import write_clip
 from deeploc.preprocess.audio import STEP_SAMPLES
-from train.forge.picture.face import (
-    FaceVideo,
-    follow_landmarks,
-)
+from train.forge.picture.face import FaceVideo, follow_landmarks
 from train.forge.picture.families import forge_picture
 from train.forge.sound.families import forge_sound
-from train.forge.sound.text_to_speech import (
-    ESPEAK,
-    espeak,
-)
+from train.forge.sound.text_to_speech import ESPEAK, espeak
 
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
 SIZE = (360, 480)

@@ -20,37 +20,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from deeploc.errors import DeepLocError
-from deeploc.models.mae import (
-    MAE,
-    MAEConfig,
-    face_energies,
-    random_hidden,
-    sound_energies,
-)
-from deeploc.models.rt_deeploc import (
-    TINY,
-    RTDeepLoc,
-)
+from deeploc.models.mae import MAE, MAEConfig, face_energies, random_hidden, sound_energies
+from deeploc.models.rt_deeploc import TINY, RTDeepLoc
 from train.config import CachePath, PretrainConfig, RunPath
-from train.data.cache import (
-    AuthenticWindows,
-    CachedClip,
-    ClipTensors,
-    load_cache,
-)
+from train.data.cache import AuthenticWindows, CachedClip, ClipTensors, load_cache
 from train.data.evidence_store import RunningMoments
-from train.engine.checkpointing import (
-    StateFiles,
-    TensorBoardCurves,
-    save_model,
-)
+from train.engine.checkpointing import StateFiles, TensorBoardCurves, save_model
 from train.engine.execution import Execution
-from train.engine.ranks import (
-    Ranks,
-    gradients_of,
-    joined_ranks,
-    seed_of,
-)
+from train.engine.ranks import Ranks, gradients_of, joined_ranks, seed_of
 from train.losses.reconstruction import share_of_loss
 
 WARM_UP = 200

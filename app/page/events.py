@@ -15,12 +15,7 @@ from app.handlers import Handlers
 from app.jobs import Job
 from app.page.layout import Page
 from app.page.panels import notice_panel
-from app.page.updates import (
-    UNCHANGED,
-    Change,
-    FaceChoices,
-    PageUpdate,
-)
+from app.page.updates import UNCHANGED, Change, FaceChoices, PageUpdate
 from app.runtime.results import Result
 
 MAX_VISITORS = 16  # who wait or work at the same time

@@ -7,18 +7,11 @@ from pathlib import Path
 
 import gradio as gr
 
-from app.batch import (
-    HEADERS,
-    TYPES,
-    WIDTHS,
-)
+from app.batch import HEADERS, TYPES, WIDTHS
 from app.page.panels import example_cards
 from app.page.push import add_push
 from app.runtime.models import manifest
-from app.viewer.component import (
-    ClipUpload,
-    Viewer,
-)
+from app.viewer.component import ClipUpload, Viewer
 from app.wording import (
     AGAIN,
     BATCH_HELP,
@@ -40,10 +33,7 @@ from app.wording import (
     TRUTH_HELP,
     TRUTH_LABEL,
 )
-from deeploc.annotations.registry import (
-    accepted_suffixes,
-    format_labels,
-)
+from deeploc.annotations.registry import accepted_suffixes, format_labels
 from deeploc.media.formats import VIDEO_SUFFIXES
 
 VIDEO_TYPES = ",".join(("video/*", *VIDEO_SUFFIXES))

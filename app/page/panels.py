@@ -7,10 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.runtime.analysis import (
-    Progress,
-    Queued,
-)
+from app.runtime.analysis import Progress, Queued
 from app.wording import (
     EXAMPLES,
     EXAMPLES_HEADING,

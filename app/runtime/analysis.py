@@ -15,14 +15,8 @@ import numpy as np
 
 from app.runtime.queue import AnalysisQueue
 from app.wording import BROKEN
-from deeploc.analyzer import (
-    STAGES,
-    Analyzer,
-)
-from deeploc.errors import (
-    Cancelled,
-    DeepLocError,
-)
+from deeploc.analyzer import STAGES, Analyzer
+from deeploc.errors import Cancelled, DeepLocError
 from deeploc.report import Report
 
 logger = logging.getLogger(__name__)

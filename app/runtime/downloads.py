@@ -10,19 +10,10 @@ from typing import NamedTuple
 
 from app.html_report import write_html
 from app.runtime.results import ResultStore
-from app.wording import (
-    BROKEN,
-    GONE,
-)
+from app.wording import BROKEN, GONE
 from deeploc.errors import DeepLocError
-from deeploc.export.table import (
-    write_frames_csv,
-    write_frames_parquet,
-)
-from deeploc.export.video import (
-    write_annotated_video,
-    write_inspection_video,
-)
+from deeploc.export.table import write_frames_csv, write_frames_parquet
+from deeploc.export.video import write_annotated_video, write_inspection_video
 from deeploc.report import Report
 from deeploc.report_files import write_report
 

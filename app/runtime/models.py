@@ -16,17 +16,9 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Generic, Protocol, TypeVar
 
-from app.wording import (
-    BROKEN,
-    INSTEAD,
-    NO_SUCH_MODEL,
-    UNAVAILABLE,
-)
+from app.wording import BROKEN, INSTEAD, NO_SUCH_MODEL, UNAVAILABLE
 from deeploc.analyzer import Analyzer
-from deeploc.errors import (
-    BadCheckpoint,
-    DeepLocError,
-)
+from deeploc.errors import BadCheckpoint, DeepLocError
 from deeploc.report import ModelInfo
 
 logger = logging.getLogger(__name__)

@@ -12,10 +12,7 @@ from pathlib import Path
 
 from app.jobs import Job
 from deeploc.media.trim import Cut
-from deeploc.report import (
-    ModelInfo,
-    Report,
-)
+from deeploc.report import ModelInfo, Report
 
 MAX_RESULTS = 128
 

@@ -17,36 +17,13 @@ from pathlib import Path
 from typing import Protocol
 
 import deeploc
-from app.runtime.analysis import (
-    Failure,
-    Progress,
-    State,
-    Stopped,
-    run,
-)
-from app.runtime.models import (
-    Models,
-    ModelSource,
-)
+from app.runtime.analysis import Failure, Progress, State, Stopped, run
+from app.runtime.models import Models, ModelSource
 from app.wording import NO_GPU
-from deeploc.analyzer import (
-    Analyzer,
-    ErrorPreview,
-    ProgressHook,
-    ignore_progress,
-)
-from deeploc.errors import (
-    Cancelled,
-    DeepLocError,
-)
-from deeploc.media.clip import (
-    MAX_MINUTES,
-    open_clip,
-)
-from deeploc.report import (
-    ModelInfo,
-    Report,
-)
+from deeploc.analyzer import Analyzer, ErrorPreview, ProgressHook, ignore_progress
+from deeploc.errors import Cancelled, DeepLocError
+from deeploc.media.clip import MAX_MINUTES, open_clip
+from deeploc.report import ModelInfo, Report
 
 ZERO_GPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
 if ZERO_GPU:

@@ -12,10 +12,7 @@ import numpy as np
 
 from deeploc.calibration import heat_scale
 from deeploc.faces.track import FaceTrack
-from deeploc.report import (
-    FaceEvidence,
-    SoundEvidence,
-)
+from deeploc.report import FaceEvidence, SoundEvidence
 
 NOTHING = 255  # packed value of what was not scored; 254 is the top of the scale
 NO_BOX = -32768

@@ -11,12 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from app.verdict import headline
-from app.viewer.packing import (
-    pack_heat,
-    pack_sound,
-    pack_track,
-    pack_waveform,
-)
+from app.viewer.packing import pack_heat, pack_sound, pack_track, pack_waveform
 from deeploc.annotations.truth import segments_with_stream
 from deeploc.media.clip import VIDEO_RATE_HZ
 from deeploc.report import Report

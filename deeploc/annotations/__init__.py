@@ -11,11 +11,7 @@ from deeploc.annotations.annotation import (
     media_from_report,
     media_from_video,
 )
-from deeploc.annotations.dataset import (
-    FOLDER,
-    Dataset,
-    read_dataset,
-)
+from deeploc.annotations.dataset import FOLDER, Dataset, read_dataset
 from deeploc.annotations.formats.csv_table import write_csv
 from deeploc.annotations.formats.lavdf import write_lavdf
 from deeploc.annotations.registry import (

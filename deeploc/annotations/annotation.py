@@ -13,13 +13,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from deeploc.media.clip import open_clip
-from deeploc.report import (
-    ModelInfo,
-    Report,
-)
-from deeploc.scores import (
-    Stream,
-)
+from deeploc.report import ModelInfo, Report
+from deeploc.scores import Stream
 from deeploc.timeline import Segment
 
 FORMAT, VERSION = "deeploc-annotation", 1  # of the JSON

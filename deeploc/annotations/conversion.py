@@ -9,16 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from deeploc.annotations.annotation import (
-    Annotation,
-    Interval,
-    Media,
-)
-from deeploc.annotations.truth import (
-    ClipTruth,
-    segments_with_stream,
-    with_fused,
-)
+from deeploc.annotations.annotation import Annotation, Interval, Media
+from deeploc.annotations.truth import ClipTruth, segments_with_stream, with_fused
 from deeploc.errors import BadAnnotations
 from deeploc.timeline import Timeline
 

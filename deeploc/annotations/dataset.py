@@ -10,21 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from deeploc.annotations.formats.csv_table import COLUMNS
-from deeploc.annotations.registry import (
-    AUTO,
-    read_truths,
-    refuse_duplicates,
-)
-from deeploc.annotations.truth import (
-    ClipTruth,
-    to_split,
-)
+from deeploc.annotations.registry import AUTO, read_truths, refuse_duplicates
+from deeploc.annotations.truth import ClipTruth, to_split
 from deeploc.errors import BadAnnotations
-from deeploc.media.formats import (
-    SOUND_SUFFIXES,
-    VIDEO_SUFFIXES,
-    is_video,
-)
+from deeploc.media.formats import SOUND_SUFFIXES, VIDEO_SUFFIXES, is_video
 
 FOLDER = "folder"
 SUFFIXES = (*VIDEO_SUFFIXES, *SOUND_SUFFIXES)

@@ -9,14 +9,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypeVar, overload
 
-from deeploc.annotations.annotation import (
-    ORIGINS,
-    STATUSES,
-)
-from deeploc.scores import (
-    STREAMS,
-    Stream,
-)
+from deeploc.annotations.annotation import ORIGINS, STATUSES
+from deeploc.scores import STREAMS, Stream
 
 Value = TypeVar("Value", bound=str)
 Row = Mapping[str, Any]

@@ -11,11 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from deeploc.annotations.annotation import (
-    Annotation,
-    Interval,
-    Media,
-)
+from deeploc.annotations.annotation import Annotation, Interval, Media
 from deeploc.annotations.truth import ClipTruth
 from deeploc.errors import BadAnnotations
 

@@ -9,17 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from deeploc.annotations.annotation import (
-    ORIGINS,
-    STATUSES,
-    Interval,
-    Media,
-)
+from deeploc.annotations.annotation import ORIGINS, STATUSES, Interval, Media
 from deeploc.annotations.fields import interval_details
-from deeploc.scores import (
-    STREAMS,
-    Stream,
-)
+from deeploc.scores import STREAMS, Stream
 
 STREAM_WORDS: dict[Stream, set[str]] = {
     "visual": {"visual", "video", "picture", "face", "lip"},

@@ -11,22 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from deeploc.annotations.annotation import (
-    LATE_S,
-    Annotation,
-    Media,
-    media_from_video,
-)
-from deeploc.annotations.conversion import (
-    annotation_to_truth,
-    select_clip,
-    truth_to_intervals,
-)
-from deeploc.annotations.format import (
-    Format,
-    Source,
-    reason,
-)
+from deeploc.annotations.annotation import LATE_S, Annotation, Media, media_from_video
+from deeploc.annotations.conversion import annotation_to_truth, select_clip, truth_to_intervals
+from deeploc.annotations.format import Format, Source, reason
 from deeploc.annotations.formats import (
     activitynet,
     audacity,
@@ -43,10 +30,7 @@ from deeploc.annotations.formats import (
     webvtt,
 )
 from deeploc.annotations.truth import ClipTruth
-from deeploc.errors import (
-    BadAnnotations,
-    DeepLocError,
-)
+from deeploc.errors import BadAnnotations, DeepLocError
 
 AUTO = "auto"
 FORMATS: dict[str, Format] = {

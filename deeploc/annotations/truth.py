@@ -10,15 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deeploc.scores import (
-    STREAMS,
-    Stream,
-)
-from deeploc.timeline import (
-    SLACK,
-    Segment,
-    Timeline,
-)
+from deeploc.scores import STREAMS, Stream
+from deeploc.timeline import SLACK, Segment, Timeline
 
 DATASET_RATE_HZ = 25  # LAV-DF and AV-Deepfake1M count frames / 25, whatever the container says
 

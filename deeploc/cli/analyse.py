@@ -16,26 +16,12 @@ from pathlib import Path
 from tqdm import tqdm
 
 from deeploc import __version__
-from deeploc.analyzer import (
-    Analyzer,
-    ProgressHook,
-    ignore_progress,
-)
+from deeploc.analyzer import Analyzer, ProgressHook, ignore_progress
 from deeploc.calibration import Band
 from deeploc.cli.flags import add_max_minutes
-from deeploc.cli.sources import (
-    find_clips,
-    is_single_clip,
-    local_copy,
-)
-from deeploc.errors import (
-    Cancelled,
-    DeepLocError,
-)
-from deeploc.report import (
-    Report,
-    Timing,
-)
+from deeploc.cli.sources import find_clips, is_single_clip, local_copy
+from deeploc.errors import Cancelled, DeepLocError
+from deeploc.report import Report, Timing
 from deeploc.report_files import write_report
 
 if sys.platform != "win32":

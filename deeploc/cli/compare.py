@@ -15,25 +15,12 @@ from typing import Any
 from tqdm import tqdm
 
 from deeploc.analyzer import Analyzer
-from deeploc.annotations import (
-    media_from_report,
-    read_clip_truth,
-)
-from deeploc.annotations.registry import (
-    FORMATS,
-    format_labels,
-)
-from deeploc.cli.analyse import (
-    StageBar,
-    analyse_clip,
-    clock,
-)
+from deeploc.annotations import media_from_report, read_clip_truth
+from deeploc.annotations.registry import FORMATS, format_labels
+from deeploc.cli.analyse import StageBar, analyse_clip, clock
 from deeploc.cli.flags import add_max_minutes
 from deeploc.comparison import compare_with_truth
-from deeploc.errors import (
-    Cancelled,
-    DeepLocError,
-)
+from deeploc.errors import Cancelled, DeepLocError
 from deeploc.report import Report
 from deeploc.report_files import read_report
 

@@ -30,10 +30,7 @@ from tqdm import tqdm
 from deeploc.analyzer import Analyzer
 from deeploc.checkpoints import load_checkpoint
 from deeploc.cli.flags import add_max_minutes
-from deeploc.cli.sources import (
-    find_clips,
-    local_copy,
-)
+from deeploc.cli.sources import find_clips, local_copy
 from deeploc.curves import CURVES
 from deeploc.errors import DeepLocError
 from deeploc.localizer import load_localizer

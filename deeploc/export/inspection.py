@@ -17,14 +17,8 @@ from PIL import Image
 
 from deeploc.media.clip import VIDEO_RATE_HZ
 from deeploc.media.writer import Mp4Writer
-from deeploc.preprocess.audio import (
-    MEL_BINS,
-    MEL_PER_STEP,
-)
-from deeploc.preprocess.windows import (
-    OverlapAdd,
-    Window,
-)
+from deeploc.preprocess.audio import MEL_BINS, MEL_PER_STEP
+from deeploc.preprocess.windows import OverlapAdd, Window
 
 TILE = 192
 GREY = 128

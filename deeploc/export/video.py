@@ -18,15 +18,8 @@ from moviepy import ColorClip, CompositeVideoClip, ImageClip, VideoClip, VideoFi
 from PIL import Image, ImageDraw, ImageFont
 
 from deeploc.errors import DeepLocError
-from deeploc.media.clip import (
-    VIDEO_RATE_HZ,
-    Clip,
-    open_clip,
-)
-from deeploc.media.proxy import (
-    SOUND_RATE_HZ,
-    gapless_sound,
-)
+from deeploc.media.clip import VIDEO_RATE_HZ, Clip, open_clip
+from deeploc.media.proxy import SOUND_RATE_HZ, gapless_sound
 from deeploc.report import Report
 from deeploc.scores import STREAM_LABELS
 

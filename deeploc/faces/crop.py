@@ -11,10 +11,7 @@ import numpy as np
 from PIL import Image
 
 from deeploc.faces.track import FaceTrack
-from deeploc.media.clip import (
-    Clip,
-    LazyFrame,
-)
+from deeploc.media.clip import Clip, LazyFrame
 
 CROP_MARGIN = 1.1
 

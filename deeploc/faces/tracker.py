@@ -12,11 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from deeploc.errors import NoFace
-from deeploc.faces.detector import (
-    DETECT_WIDTH,
-    Detections,
-    FaceDetector,
-)
+from deeploc.faces.detector import DETECT_WIDTH, Detections, FaceDetector
 from deeploc.faces.track import FaceTrack
 from deeploc.media.clip import Clip
 from deeploc.scores import smoothed

@@ -19,11 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deeploc.errors import (
-    ClipTooLong,
-    ClipTooShort,
-    UnreadableMedia,
-)
+from deeploc.errors import ClipTooLong, ClipTooShort, UnreadableMedia
 from deeploc.media.decode import (
     JITTER_S,
     SourceFrame,
@@ -34,11 +30,7 @@ from deeploc.media.decode import (
     source_frames,
     video_stream,
 )
-from deeploc.timeline import (
-    FrameGrid,
-    Segment,
-    Timeline,
-)
+from deeploc.timeline import FrameGrid, Segment, Timeline
 
 VIDEO_RATE_HZ = 25.0
 AUDIO_RATE_HZ = 16_000

@@ -15,10 +15,7 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from deeploc.errors import (
-    NoVideo,
-    UnreadableMedia,
-)
+from deeploc.errors import NoVideo, UnreadableMedia
 
 JITTER_S = 0.002  # containers round their timestamps to a millisecond
 CHROMA_PX = 4  # how far colours reach over the edge of a region

@@ -13,16 +13,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from deeploc.media.clip import (
-    Clip,
-    open_clip,
-)
-from deeploc.media.decode import (
-    open_container,
-    sound_chunks,
-    source_frames,
-    video_stream,
-)
+from deeploc.media.clip import Clip, open_clip
+from deeploc.media.decode import open_container, sound_chunks, source_frames, video_stream
 from deeploc.media.writer import Mp4Writer
 
 WIDEST = 1280

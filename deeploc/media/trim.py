@@ -13,16 +13,8 @@ from tempfile import TemporaryDirectory
 
 import av
 
-from deeploc.errors import (
-    DeepLocError,
-    UnreadableMedia,
-)
-from deeploc.media.decode import (
-    first_sound_s,
-    open_container,
-    packet_times,
-    video_stream,
-)
+from deeploc.errors import DeepLocError, UnreadableMedia
+from deeploc.media.decode import first_sound_s, open_container, packet_times, video_stream
 
 CONTAINERS = {".mp4", ".m4v", ".mov", ".webm", ".mkv"}
 SHORTEST_S = 1.0

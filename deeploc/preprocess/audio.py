@@ -8,14 +8,8 @@ import torch
 from torch.nn import functional
 from torchaudio.transforms import MelScale, Spectrogram
 
-from deeploc.media.clip import (
-    AUDIO_RATE_HZ,
-    VIDEO_RATE_HZ,
-)
-from deeploc.timeline import (
-    FrameGrid,
-    Timeline,
-)
+from deeploc.media.clip import AUDIO_RATE_HZ, VIDEO_RATE_HZ
+from deeploc.timeline import FrameGrid, Timeline
 
 MEL_BINS = 80
 FLAT_BANDS = 10

@@ -11,17 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deeploc.faces.crop import (
-    crop_faces,
-    crop_squares,
-)
+from deeploc.faces.crop import crop_faces, crop_squares
 from deeploc.faces.track import FaceTrack
 from deeploc.media.clip import Clip
-from deeploc.preprocess.audio import (
-    log_mel,
-    steps_with_sound,
-    vocoder_lines,
-)
+from deeploc.preprocess.audio import log_mel, steps_with_sound, vocoder_lines
 
 
 @dataclass(frozen=True, eq=False)

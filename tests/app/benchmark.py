@@ -20,17 +20,9 @@ from playwright.sync_api import sync_playwright
 from app.viewer.component import PLOTLY
 from app.viewer.payload import to_payload
 from deeploc.media.clip import MediaInfo
-from deeploc.report import (
-    FaceEvidence,
-    Localization,
-    Report,
-    SoundEvidence,
-)
+from deeploc.report import FaceEvidence, Localization, Report, SoundEvidence
 from deeploc.scores import FrameScores
-from deeploc.timeline import (
-    FrameGrid,
-    Segment,
-)
+from deeploc.timeline import FrameGrid, Segment
 from tests.app.browser import CHROMIUM, FLAGS
 from tests.app.fakes import fake_report
 from tests.app.numbered_clips import BITS, SIDE, write_numbered

@@ -6,10 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Error, expect, sync_playwright
 
-from app.page.theme import (
-    CSS,
-    THEME,
-)
+from app.page.theme import CSS, THEME
 from app.ui import build_demo
 from deeploc.annotations import read_truths
 from tests.app.browser import CHROMIUM, FLAGS, PATIENCE_MS

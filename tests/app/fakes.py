@@ -9,27 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from deeploc.analyzer import (
-    Analyzer,
-    ignore_progress,
-)
-from deeploc.calibration import (
-    Calibration,
-    heat_scale,
-)
+from deeploc.analyzer import Analyzer, ignore_progress
+from deeploc.calibration import Calibration, heat_scale
 from deeploc.config import Settings
-from deeploc.curves import (
-    FORGERY_SCORE,
-    RECONSTRUCTION_ERROR,
-    Curve,
-)
+from deeploc.curves import FORGERY_SCORE, RECONSTRUCTION_ERROR, Curve
 from deeploc.errors import NoFace
 from deeploc.export.inspection import open_inspection
 from deeploc.faces.track import FaceTrack
-from deeploc.media.clip import (
-    AUDIO_RATE_HZ,
-    MediaInfo,
-)
+from deeploc.media.clip import AUDIO_RATE_HZ, MediaInfo
 from deeploc.media.writer import write_clip
 from deeploc.preprocess.windows import Window
 from deeploc.report import (
@@ -42,10 +29,7 @@ from deeploc.report import (
     Unscored,
 )
 from deeploc.scores import FrameScores
-from deeploc.timeline import (
-    FrameGrid,
-    Segment,
-)
+from deeploc.timeline import FrameGrid, Segment
 
 SECONDS, WIDTH, HEIGHT = 4, 320, 180
 GRID = FrameGrid(25, SECONDS * 25)

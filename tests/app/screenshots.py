@@ -12,10 +12,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from app.examples import EXAMPLES
-from app.page.theme import (
-    CSS,
-    THEME,
-)
+from app.page.theme import CSS, THEME
 from app.ui import build_demo
 from deeploc.errors import NoFace
 from deeploc.report import Report

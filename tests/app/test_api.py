@@ -9,16 +9,10 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from app.annotation_files import EXPORT_FORMATS
-from app.page.theme import (
-    CSS,
-    THEME,
-)
+from app.page.theme import CSS, THEME
 from app.ui import build_demo
 from deeploc.annotations.formats.deeploc_json import parse_annotation
-from deeploc.report_files import (
-    report_to_dict,
-    write_report,
-)
+from deeploc.report_files import report_to_dict, write_report
 from tests.app.fakes import FORGED, NO_FACE, FakeModels, fake_report, write_moving_clip
 
 MODELS = FakeModels()

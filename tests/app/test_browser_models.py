@@ -3,10 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from app.page.theme import (
-    CSS,
-    THEME,
-)
+from app.page.theme import CSS, THEME
 from app.runtime.models import Models
 from app.ui import build_demo
 from deeploc.errors import BadCheckpoint

@@ -6,17 +6,11 @@ from fractions import Fraction
 import pytest
 from playwright.sync_api import expect
 
-from app.page.theme import (
-    CSS,
-    THEME,
-)
+from app.page.theme import CSS, THEME
 from app.runtime.models import Models
 from app.ui import build_demo
 from deeploc.errors import BadCheckpoint
-from deeploc.report_files import (
-    report_to_dict,
-    write_report,
-)
+from deeploc.report_files import report_to_dict, write_report
 from tests.app.browser import PATIENCE_MS, analysed, block, cursor_s, upload
 from tests.app.fakes import fake_report
 from tests.app.numbered_clips import write_numbered

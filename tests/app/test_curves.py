@@ -11,38 +11,14 @@ import pandas as pd
 import pytest
 
 from app.html_report import to_html
-from app.viewer.component import (
-    MODULES,
-    PLOTLY,
-)
-from app.viewer.payload import (
-    LETTERS,
-    to_payload,
-)
-from deeploc.curves import (
-    CURVES,
-    Curve,
-    Mark,
-)
-from deeploc.export.table import (
-    frame_table,
-    write_frames_parquet,
-)
+from app.viewer.component import MODULES, PLOTLY
+from app.viewer.payload import LETTERS, to_payload
+from deeploc.curves import CURVES, Curve, Mark
+from deeploc.export.table import frame_table, write_frames_parquet
 from deeploc.export.video import curve_image
-from deeploc.postprocess import (
-    proposals_of,
-    to_proposals,
-)
-from deeploc.report_files import (
-    read_report,
-    report_to_dict,
-    write_report,
-)
-from deeploc.scores import (
-    STREAM_LABELS,
-    STREAMS,
-    FrameScores,
-)
+from deeploc.postprocess import proposals_of, to_proposals
+from deeploc.report_files import read_report, report_to_dict, write_report
+from deeploc.scores import STREAM_LABELS, STREAMS, FrameScores
 from tests.app.fakes import GRID, fake_report
 from tests.app.viewer_page import served
 

@@ -6,24 +6,14 @@ import json
 import gradio as gr
 import pytest
 
-from app.annotation_files import (
-    IMPORT_SUFFIXES,
-    import_annotation,
-)
+from app.annotation_files import IMPORT_SUFFIXES, import_annotation
 from app.api import Api
 from app.runtime.queue import AnalysisQueue
 from app.runtime.results import ResultStore
 from app.truth import find_truth
-from deeploc.annotations import (
-    FORMATS,
-    media_from_report,
-    write_annotation,
-)
+from deeploc.annotations import FORMATS, media_from_report, write_annotation
 from deeploc.annotations.annotation import annotation_from_report
-from deeploc.annotations.registry import (
-    WRITABLE,
-    accepted_suffixes,
-)
+from deeploc.annotations.registry import WRITABLE, accepted_suffixes
 from deeploc.cli.analyse import main
 from deeploc.report_files import write_report
 from tests.app.fakes import FakeModels, fake_report, write_moving_clip

@@ -8,34 +8,13 @@ import pytest
 from app.handlers import Handlers
 from app.jobs import Job
 from app.page.panels import batch_panel
-from app.page.updates import (
-    UNCHANGED,
-    FaceChoices,
-    PageUpdate,
-)
-from app.runtime.analysis import (
-    Failure,
-    Progress,
-    Stopped,
-    estimate_remaining_s,
-    run,
-)
+from app.page.updates import UNCHANGED, FaceChoices, PageUpdate
+from app.runtime.analysis import Failure, Progress, Stopped, estimate_remaining_s, run
 from app.truth import find_truth
-from app.wording import (
-    BATCH_RUNNING,
-    BROKEN,
-    CANCELLED,
-    STAGES,
-)
+from app.wording import BATCH_RUNNING, BROKEN, CANCELLED, STAGES
 from deeploc.annotations import media_from_report
 from deeploc.report import Report
-from tests.app.fakes import (
-    NO_FACE,
-    FakeAnalyzer,
-    FakeModels,
-    fake_report,
-    write_moving_clip,
-)
+from tests.app.fakes import NO_FACE, FakeAnalyzer, FakeModels, fake_report, write_moving_clip
 from tests.clips import write_av
 
 TRUTH = "file,start_s,end_s,stream\n{},1.0,2.0,visual\nother.mp4,,,\n"

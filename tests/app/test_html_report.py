@@ -1,21 +1,9 @@
 import pytest
 
-from app.html_report import (
-    to_html,
-    write_html,
-)
-from app.jobs import (
-    Job,
-    unanalysed_report,
-)
-from app.runtime.downloads import (
-    DOWNLOADS,
-    write_download,
-)
-from app.runtime.results import (
-    Result,
-    ResultStore,
-)
+from app.html_report import to_html, write_html
+from app.jobs import Job, unanalysed_report
+from app.runtime.downloads import DOWNLOADS, write_download
+from app.runtime.results import Result, ResultStore
 from deeploc.media.trim import Cut
 from tests.app.fakes import fake_report
 

@@ -8,19 +8,10 @@ import pytest
 
 from app.handlers import Handlers
 from app.jobs import Job
-from app.runtime.analysis import (
-    Failure,
-    run,
-)
-from app.runtime.models import (
-    Models,
-    manifest,
-)
+from app.runtime.analysis import Failure, run
+from app.runtime.models import Models, manifest
 from app.runtime.results import ResultStore
-from deeploc.errors import (
-    BadCheckpoint,
-    DeepLocError,
-)
+from deeploc.errors import BadCheckpoint, DeepLocError
 from deeploc.media.clip import file_sha256
 from deeploc.report import ModelInfo
 from tests.app.fakes import FakeAnalyzer, FakeModels, write_moving_clip

@@ -7,31 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.verdict import (
-    headline,
-    scored_shares,
-)
+from app.verdict import headline, scored_shares
 from app.viewer.component import MODULES
-from app.viewer.packing import (
-    LOUDNESS,
-    NO_BOX,
-    NOTHING,
-    on_scale,
-    thinning,
-)
-from app.viewer.payload import (
-    to_payload,
-    truth_spans,
-)
-from deeploc.calibration import (
-    Calibration,
-)
+from app.viewer.packing import LOUDNESS, NO_BOX, NOTHING, on_scale, thinning
+from app.viewer.payload import to_payload, truth_spans
+from deeploc.calibration import Calibration
 from deeploc.export.inspection import COLOURS
 from deeploc.report import SoundEvidence
-from deeploc.timeline import (
-    Segment,
-    Timeline,
-)
+from deeploc.timeline import Segment, Timeline
 from tests.app.fakes import GRID, fake_report
 
 

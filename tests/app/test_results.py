@@ -4,11 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.examples import (
-    EXAMPLES,
-    example_report,
-    result_paths,
-)
+from app.examples import EXAMPLES, example_report, result_paths
 from app.viewer.payload import to_payload
 from deeploc.report import ModelInfo
 

@@ -19,30 +19,14 @@ from app.examples import EXAMPLES
 from app.handlers import Handlers
 from app.jobs import Job
 from app.runtime import bundle
-from app.runtime.analysis import (
-    Failure,
-    Progress,
-    Stopped,
-    run,
-)
-from app.runtime.limits import (
-    Limits,
-    limits_from,
-)
+from app.runtime.analysis import Failure, Progress, Stopped, run
+from app.runtime.limits import Limits, limits_from
 from app.runtime.models import Models
-from app.runtime.space import (
-    ZeroGpuModels,
-    gpu_seconds,
-)
+from app.runtime.space import ZeroGpuModels, gpu_seconds
 from app.ui import build_demo
-from app.wording import (
-    BROKEN,
-    NO_GPU,
-)
+from app.wording import BROKEN, NO_GPU
 from deeploc.errors import DeepLocError
-from deeploc.report import (
-    Report,
-)
+from deeploc.report import Report
 from tests.app.fake_spaces import FakeGpu
 from tests.app.fakes import NO_FACE, FakeAnalyzer, FakeModels, write_moving_clip
 

@@ -7,12 +7,7 @@ import numpy as np
 import pytest
 
 from deeploc.errors import DeepLocError
-from deeploc.export.video import (
-    CURVE_HEIGHT,
-    ORANGE,
-    write_annotated_video,
-    write_inspection_video,
-)
+from deeploc.export.video import CURVE_HEIGHT, ORANGE, write_annotated_video, write_inspection_video
 from deeploc.media.clip import open_clip
 from deeploc.media.writer import write_clip
 from tests.app.fakes import FORGED, GRID, fake_report, write_inspection, write_moving_clip

@@ -17,10 +17,7 @@ from playwright.sync_api import Page
 from app.viewer.component import MODULES
 from app.viewer.payload import to_payload
 from deeploc.media.clip import MediaInfo
-from deeploc.timeline import (
-    Segment,
-    Timeline,
-)
+from deeploc.timeline import Segment, Timeline
 from tests.app.fakes import HEIGHT, SECONDS, WIDTH, fake_report
 
 SHA256 = "5e" * 32

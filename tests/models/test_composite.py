@@ -5,11 +5,7 @@ import pytest
 import torch
 
 from deeploc.checkpoints import load_checkpoint
-from deeploc.models.mae import (
-    Composite,
-    Reconstruction,
-    hidden_tubes,
-)
+from deeploc.models.mae import Composite, Reconstruction, hidden_tubes
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,7 @@ from deeploc.models.fdn import (
     sound_input,
 )
 from train.losses.aicl import aicl_loss
-from train.losses.mil import (
-    candidates,
-    clip_logits,
-    mil_loss,
-    noisy_or_loss,
-)
+from train.losses.mil import candidates, clip_logits, mil_loss, noisy_or_loss
 from train.losses.mtlr import mtlr_loss
 
 T = 100

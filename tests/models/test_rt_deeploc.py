@@ -4,13 +4,7 @@ import torch
 
 from deeploc.calibration import Calibration
 from deeploc.checkpoints import load_checkpoint
-from deeploc.evidence import (
-    Evidence,
-    clip_error,
-    error_scores,
-    forgery_scores,
-    measure_evidence,
-)
+from deeploc.evidence import Evidence, clip_error, error_scores, forgery_scores, measure_evidence
 from deeploc.models.fdn import FACE_ZONES
 from deeploc.models.rt_deeploc import RTDeepLoc
 

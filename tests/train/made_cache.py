@@ -6,10 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from deeploc.models.rt_deeploc import TINY
-from train.data.cache import (
-    ClipTensors,
-    cached_path,
-)
+from train.data.cache import ClipTensors, cached_path
 
 CLIPS = (("train", 12), ("dev", 6), ("test", 6))
 STEPS = 75

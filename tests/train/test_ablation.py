@@ -7,23 +7,14 @@ import numpy as np
 import pytest
 
 from deeploc.errors import DeepLocError
-from deeploc.models.rt_deeploc import (
-    VALUES,
-    RTDeepLoc,
-)
+from deeploc.models.rt_deeploc import VALUES, RTDeepLoc
 from tests.train.test_evaluate import DRAWS, RUNS, SAMPLES, method
 from train.config import DiscoverConfig
 from train.data.cache import cached_path
 from train.data.evidence_store import autoencoder_digest
 from train.evaluate import ablation, plots
-from train.evaluate.bootstrap import (
-    SeededRow,
-    summarise_rows,
-)
-from train.evaluate.methods import (
-    CHANCE,
-    ERROR,
-)
+from train.evaluate.bootstrap import SeededRow, summarise_rows
+from train.evaluate.methods import CHANCE, ERROR
 from train.evaluate.tables import ablation_markdown
 
 STEPS = 75

@@ -6,14 +6,7 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 import tyro
 
-from train.config import (
-    LOSS_TERMS,
-    DiscoverConfig,
-    LossConfig,
-    PretrainConfig,
-    flags,
-    keep_config,
-)
+from train.config import LOSS_TERMS, DiscoverConfig, LossConfig, PretrainConfig, flags, keep_config
 
 
 @pytest.fixture

@@ -6,14 +6,8 @@ from unittest.mock import Mock
 import pytest
 import torch
 
-from deeploc.models.fdn import (
-    FDN,
-    FDNOutput,
-)
-from deeploc.models.rt_deeploc import (
-    VALUES,
-    RTDeepLoc,
-)
+from deeploc.models.fdn import FDN, FDNOutput
+from deeploc.models.rt_deeploc import VALUES, RTDeepLoc
 from train.config import LOSS_TERMS, DiscoverConfig
 from train.data.clip_batches import ClipBatch
 from train.discover import train_fdn

@@ -9,21 +9,11 @@ from deeploc.annotations import ClipTruth
 from deeploc.calibration import Calibration
 from deeploc.curves import FORGERY_SCORE
 from deeploc.metrics import resample
-from deeploc.scores import (
-    STREAMS,
-    FrameScores,
-)
-from deeploc.timeline import (
-    FrameGrid,
-    Segment,
-    Timeline,
-)
+from deeploc.scores import STREAMS, FrameScores
+from deeploc.timeline import FrameGrid, Segment, Timeline
 from train.data.cache import CachedClip
 from train.evaluate import plots
-from train.evaluate.evaluation import (
-    BOUNDED,
-    precision_curves,
-)
+from train.evaluate.evaluation import BOUNDED, precision_curves
 from train.evaluate.families import (
     by_family,
     by_kind,
@@ -32,21 +22,9 @@ from train.evaluate.families import (
     seen_families,
     unseen,
 )
-from train.evaluate.methods import (
-    CHANCE,
-    CHECKPOINT,
-    ERROR,
-    Method,
-    chance,
-)
+from train.evaluate.methods import CHANCE, CHECKPOINT, ERROR, Method, chance
 from train.evaluate.plots import write_plots
-from train.evaluate.protocol import (
-    ALARMS,
-    AP_TIOUS,
-    AR_COUNTS,
-    describe_protocol,
-    evaluate_stream,
-)
+from train.evaluate.protocol import ALARMS, AP_TIOUS, AR_COUNTS, describe_protocol, evaluate_stream
 from train.evaluate.tables import (
     alarm_table,
     family_table,

@@ -7,15 +7,9 @@ from deeploc.annotations import ClipTruth
 from deeploc.annotations.truth import with_fused
 from deeploc.evidence import Evidence
 from deeploc.models.rt_deeploc import VALUES
-from deeploc.timeline import (
-    Segment,
-    Timeline,
-)
+from deeploc.timeline import Segment, Timeline
 from train.data.cache import CachedClip
-from train.evaluate.evidence_auc import (
-    NAMES,
-    evidence_aucs,
-)
+from train.evaluate.evidence_auc import NAMES, evidence_aucs
 
 STEPS, FORGED = 100, slice(25, 50)
 MOUTH = 26  # a cell of the face

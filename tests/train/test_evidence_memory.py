@@ -12,10 +12,7 @@ from deeploc.models.rt_deeploc import RTDeepLoc
 from tests.train.made_cache import made_cache
 from train.data import evidence_store as evidence
 from train.data.cache import load_cache
-from train.data.evidence_store import (
-    EvidenceStore,
-    measure_clips,
-)
+from train.data.evidence_store import EvidenceStore, measure_clips
 from train.evaluate import ablation, evaluation
 
 CLIPS = (("train", 2), ("dev", 2), ("test", 6))

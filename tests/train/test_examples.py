@@ -7,10 +7,7 @@ import pandas as pd
 import pytest
 
 from deeploc.faces.detector import FaceDetector
-from deeploc.media.clip import (
-    AUDIO_RATE_HZ,
-    open_clip,
-)
+from deeploc.media.clip import AUDIO_RATE_HZ, open_clip
 from train import examples
 
 SIZE = (144, 192)

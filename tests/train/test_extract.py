@@ -6,25 +6,13 @@ import shutil
 import numpy as np
 import pytest
 
-from deeploc.annotations import (
-    ClipTruth,
-    read_dataset,
-    read_truths,
-)
+from deeploc.annotations import ClipTruth, read_dataset, read_truths
 from deeploc.errors import BadAnnotations
 from deeploc.media.writer import write_clip
-from deeploc.timeline import (
-    Segment,
-    Timeline,
-)
+from deeploc.timeline import Segment, Timeline
 from train import examples
 from train.data import extract
-from train.data.cache import (
-    METADATA,
-    ClipTensors,
-    cached_path,
-    load_cache,
-)
+from train.data.cache import METADATA, ClipTensors, cached_path, load_cache
 from train.data.splits import with_splits
 
 SECONDS = 1.2

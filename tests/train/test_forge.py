@@ -11,44 +11,18 @@ from deeploc.faces.detector import FaceDetector
 from deeploc.media.clip import open_clip
 from deeploc.media.writer import write_clip
 from train import examples
-from train.data.splits import (
-    SPLITS,
-    split_identities,
-)
-from train.forge import (
-    corpus,
-    registry,
-    variants,
-)
-from train.forge.config import (
-    ForgeConfig,
-    held_out_families,
-)
+from train.data.splits import SPLITS, split_identities
+from train.forge import corpus, registry, variants
+from train.forge.config import ForgeConfig, held_out_families
 from train.forge.manifest import list_clips
 from train.forge.picture import families as picture_families
-from train.forge.picture.blending import (
-    PictureEdit,
-    fade_weight,
-    paste,
-)
-from train.forge.picture.face import (
-    MOUTH,
-    FaceVideo,
-    Region,
-    follow_landmarks,
-    region_alpha,
-)
+from train.forge.picture.blending import PictureEdit, fade_weight, paste
+from train.forge.picture.face import MOUTH, FaceVideo, Region, follow_landmarks, region_alpha
 from train.forge.picture.families import forge_picture
 from train.forge.plan import Plan
 from train.forge.recording import load_recording
-from train.forge.reencode import (
-    AUDIO_CODECS,
-    reencode_audio,
-)
-from train.forge.registry import (
-    PICTURE_FAMILIES,
-    SOUND_FAMILIES,
-)
+from train.forge.reencode import AUDIO_CODECS, reencode_audio
+from train.forge.registry import PICTURE_FAMILIES, SOUND_FAMILIES
 from train.forge.sound import vocoders
 from train.forge.sound.families import forge_sound
 from train.forge.sources import cut_clips

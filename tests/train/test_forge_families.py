@@ -5,10 +5,7 @@ import pytest
 
 from train import examples
 from train.forge.registry import SOUND_FAMILIES
-from train.forge.sound import (
-    families,
-    vocoders,
-)
+from train.forge.sound import families, vocoders
 from train.forge.sound.families import forge_sound
 
 SECONDS = 3

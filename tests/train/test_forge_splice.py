@@ -12,19 +12,10 @@ from deeploc.annotations import read_truths
 from deeploc.media.clip import open_clip
 from deeploc.media.writer import write_clip
 from train.data.splits import split_identities
-from train.forge import (
-    corpus as forge,
-)
-from train.forge import (
-    splice,
-)
+from train.forge import corpus as forge
+from train.forge import splice
 from train.forge.config import ForgeConfig
-from train.forge.manifest import (
-    CONTROL,
-    generated_identities,
-    read_manifest,
-    spliced_sources,
-)
+from train.forge.manifest import CONTROL, generated_identities, read_manifest, spliced_sources
 from train.forge.plan import Plan
 
 STEPS = 75

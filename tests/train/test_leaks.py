@@ -8,16 +8,10 @@ import pytest
 
 from deeploc.annotations import ClipTruth
 from deeploc.media.writer import write_clip
-from deeploc.timeline import (
-    Segment,
-    Timeline,
-)
+from deeploc.timeline import Segment, Timeline
 from train.data.cache import cached_path
 from train.evaluate import leaks
-from train.evaluate.leak_features import (
-    Nuisances,
-    read_nuisances,
-)
+from train.evaluate.leak_features import Nuisances, read_nuisances
 
 STEPS, SPAN_STEPS = 50, 12
 SIZE = (48, 64)

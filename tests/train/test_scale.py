@@ -20,21 +20,9 @@ from deeploc.models.mae import MAEConfig
 from deeploc.models.rt_deeploc import RTDeepLoc
 from tests.train.made_cache import STEPS, made_cache
 from train import calibrate, discover, pretrain
-from train.data.cache import (
-    AuthenticWindows,
-    cached_path,
-    load_cache,
-)
-from train.data.clip_batches import (
-    ClipDataset,
-    collate,
-)
-from train.data.evidence_store import (
-    EvidenceStore,
-    RunningMoments,
-    measure_clips,
-    set_statistics,
-)
+from train.data.cache import AuthenticWindows, cached_path, load_cache
+from train.data.clip_batches import ClipDataset, collate
+from train.data.evidence_store import EvidenceStore, RunningMoments, measure_clips, set_statistics
 from train.discover import ClipSampler, Stage
 from train.engine import benchmark
 from train.engine.checkpointing import save_model

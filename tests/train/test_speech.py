@@ -8,33 +8,15 @@ import torch
 from safetensors.torch import save_file
 from scipy.io import wavfile
 
-from deeploc.models.vocoder import (
-    HOP,
-    Vocoder,
-)
-from deeploc.preprocess.audio import (
-    FRAME_RATES_HZ,
-    vocoder_lines,
-)
+from deeploc.models.vocoder import HOP, Vocoder
+from deeploc.preprocess.audio import FRAME_RATES_HZ, vocoder_lines
 from train import examples
 from train.data import extract
 from train.data.cache import load_cache
-from train.data.sound_files import (
-    read_sound,
-    write_speech,
-)
+from train.data.sound_files import read_sound, write_speech
 from train.forge import corpus as forge
-from train.forge.sound import (
-    fit_vocoder,
-    vocoders,
-)
-from train.forge.sound.text_to_speech import (
-    ESPEAK,
-    FLITE,
-    KOKORO,
-    PIPER,
-    speak_sentence,
-)
+from train.forge.sound import fit_vocoder, vocoders
+from train.forge.sound.text_to_speech import ESPEAK, FLITE, KOKORO, PIPER, speak_sentence
 
 SECONDS = 4
 RATE_HZ = vocoders.RATE_HZ

@@ -10,10 +10,7 @@ from deeploc.checkpoints import load_checkpoint
 from deeploc.localizer import load_localizer
 from tests.train.made_cache import STEPS, made_cache
 from train import discover, pretrain
-from train.data.cache import (
-    AuthenticWindows,
-    load_cache,
-)
+from train.data.cache import AuthenticWindows, load_cache
 from train.engine.checkpointing import StateFiles
 from train.evaluate import evaluation as evaluate
 

@@ -13,11 +13,7 @@ import webvtt
 from praatio import textgrid
 from pympi import Eaf
 
-from app.annotation_files import (
-    EXPORT_FORMATS,
-    export_annotation,
-    import_annotation,
-)
+from app.annotation_files import EXPORT_FORMATS, export_annotation, import_annotation
 from deeploc.annotations import read_truths
 
 KEYS = [key for key, _ in EXPORT_FORMATS]

@@ -2,16 +2,9 @@ import json
 
 import pytest
 
-from deeploc.annotations import (
-    ClipTruth,
-    read_truths,
-    write_csv,
-)
+from deeploc.annotations import ClipTruth, read_truths, write_csv
 from deeploc.errors import BadAnnotations
-from deeploc.timeline import (
-    Segment,
-    Timeline,
-)
+from deeploc.timeline import Segment, Timeline
 
 ONE, TWO = Segment(1.0, 1.6), Segment(3.0, 3.4)
 

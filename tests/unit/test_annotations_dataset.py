@@ -6,10 +6,7 @@ import pytest
 
 from deeploc.annotations import read_dataset
 from deeploc.errors import BadAnnotations
-from deeploc.timeline import (
-    Segment,
-    Timeline,
-)
+from deeploc.timeline import Segment, Timeline
 from tests.unit.test_annotations_formats import ACTIVITYNET, LIST, PLUS_PLUS, PSYND, TVIL
 
 LAVDF = [

@@ -4,17 +4,10 @@ import json
 
 import pytest
 
-from deeploc.annotations import (
-    ClipTruth,
-    read_truths,
-    write_lavdf,
-)
+from deeploc.annotations import ClipTruth, read_truths, write_lavdf
 from deeploc.errors import BadAnnotations
 from deeploc.scores import STREAMS
-from deeploc.timeline import (
-    Segment,
-    Timeline,
-)
+from deeploc.timeline import Segment, Timeline
 from tests.clips import write_av
 
 ONE, TWO = Segment(1.0, 1.6), Segment(3.0, 3.4)

@@ -5,10 +5,7 @@ import sys
 import pytest
 
 from deeploc.cli.analyse import main
-from deeploc.errors import (
-    BadCheckpoint,
-    NoFace,
-)
+from deeploc.errors import BadCheckpoint, NoFace
 from deeploc.report import Localization
 from deeploc.report_files import report_to_dict
 from deeploc.timeline import Segment

@@ -5,10 +5,7 @@ import pytest
 from deeploc.annotations.truth import with_fused
 from deeploc.comparison import compare_with_truth
 from deeploc.report import Localization
-from deeploc.timeline import (
-    Segment,
-    Timeline,
-)
+from deeploc.timeline import Segment, Timeline
 from tests.fakes import fake_report
 
 TRUTH = with_fused(

@@ -6,19 +6,9 @@ import numpy as np
 import pytest
 
 from deeploc.errors import NoFace
-from deeploc.faces.crop import (
-    crop_faces,
-    crop_squares,
-)
-from deeploc.faces.detector import (
-    NO_FACES,
-    Detections,
-    FaceDetector,
-)
-from deeploc.faces.tracker import (
-    DETECT_EVERY,
-    track_faces,
-)
+from deeploc.faces.crop import crop_faces, crop_squares
+from deeploc.faces.detector import NO_FACES, Detections, FaceDetector
+from deeploc.faces.tracker import DETECT_EVERY, track_faces
 from deeploc.media.clip import MediaInfo
 from deeploc.timeline import FrameGrid
 

@@ -5,11 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deeploc.export.table import (
-    frame_table,
-    write_frames_csv,
-    write_frames_parquet,
-)
+from deeploc.export.table import frame_table, write_frames_csv, write_frames_parquet
 from tests.fakes import fake_report
 
 

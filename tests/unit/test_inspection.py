@@ -8,17 +8,8 @@ import pytest
 
 from deeploc.calibration import heat_scale
 from deeploc.checkpoints import load_checkpoint
-from deeploc.evidence import (
-    BATCH,
-    measure_evidence,
-)
-from deeploc.export.inspection import (
-    COLOURS,
-    GREY,
-    TILE,
-    error_tile,
-    open_inspection,
-)
+from deeploc.evidence import BATCH, measure_evidence
+from deeploc.export.inspection import COLOURS, GREY, TILE, error_tile, open_inspection
 from deeploc.preprocess.windows import Window
 
 SCALE = [1.0, 2.0, 3.0, 6.0]

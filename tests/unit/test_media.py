@@ -5,25 +5,11 @@ import av
 import numpy as np
 import pytest
 
-from deeploc.errors import (
-    Cancelled,
-    ClipTooLong,
-    ClipTooShort,
-    NoVideo,
-    UnreadableMedia,
-)
+from deeploc.errors import Cancelled, ClipTooLong, ClipTooShort, NoVideo, UnreadableMedia
 from deeploc.media.clip import open_clip
 from deeploc.media.proxy import display_clip
 from deeploc.media.writer import write_clip
-from tests.clips import (
-    GREYS,
-    click,
-    click_time,
-    counter_frames,
-    shown,
-    turn_mp4,
-    write_av,
-)
+from tests.clips import GREYS, click, click_time, counter_frames, shown, turn_mp4, write_av
 
 VARIABLE = np.cumsum([0.0, *([0.02] * 20), *([0.1] * 5), 0.5, *([0.033] * 12), 0.3])
 

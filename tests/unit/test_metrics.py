@@ -22,11 +22,7 @@ from deeploc.metrics import (
 )
 from deeploc.report import Localization
 from deeploc.scores import FrameScores
-from deeploc.timeline import (
-    FrameGrid,
-    Segment,
-    Timeline,
-)
+from deeploc.timeline import FrameGrid, Segment, Timeline
 
 
 def segments(*spans):

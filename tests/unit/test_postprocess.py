@@ -4,17 +4,9 @@ import numpy as np
 import pytest
 
 from deeploc.curves import FORGERY_SCORE, RECONSTRUCTION_ERROR
-from deeploc.postprocess import (
-    PostprocessConfig,
-    clip_score,
-    to_proposals,
-    to_timeline,
-)
+from deeploc.postprocess import PostprocessConfig, clip_score, to_proposals, to_timeline
 from deeploc.scores import FrameScores
-from deeploc.timeline import (
-    FrameGrid,
-    Segment,
-)
+from deeploc.timeline import FrameGrid, Segment
 
 RATE = 25
 SHARP = PostprocessConfig(smoothing_s=0.0)

@@ -6,24 +6,12 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from app.examples import (
-    EXAMPLES,
-    result_paths,
-)
+from app.examples import EXAMPLES, result_paths
 from app.viewer.payload import to_payload
 from deeploc.calibration import Calibration
-from deeploc.config import (
-    PostprocessConfig,
-    Settings,
-)
+from deeploc.config import PostprocessConfig, Settings
 from deeploc.curves import FORGERY_SCORE
-from deeploc.report_files import (
-    SCHEMA_FILE,
-    BadReport,
-    read_report,
-    report_to_dict,
-    write_report,
-)
+from deeploc.report_files import SCHEMA_FILE, BadReport, read_report, report_to_dict, write_report
 from deeploc.scores import FrameScores
 from deeploc.timeline import Segment
 from tests.app.fakes import fake_report as page_report

@@ -6,18 +6,9 @@ import pytest
 import torch
 
 from train.losses.aicl import aicl_loss
-from train.losses.baselines import (
-    borders,
-    deviation_loss,
-    hard_snippet_loss,
-    p2s_loss,
-)
+from train.losses.baselines import borders, deviation_loss, hard_snippet_loss, p2s_loss
 from train.losses.mil import minority_loss
-from train.losses.pseudo_labels import (
-    authentic_gates,
-    pseudo_labels,
-    step_loss,
-)
+from train.losses.pseudo_labels import authentic_gates, pseudo_labels, step_loss
 
 T = 100
 HERE = torch.ones(1, T, dtype=torch.bool)

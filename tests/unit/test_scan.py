@@ -17,12 +17,7 @@ import pandas as pd
 import pytest
 
 from deeploc.cli import scan as scanning
-from deeploc.cli.scan import (
-    ResultFiles,
-    Scorer,
-    main,
-    scan,
-)
+from deeploc.cli.scan import ResultFiles, Scorer, main, scan
 from deeploc.errors import NoFace
 from deeploc.media.clip import open_clip
 from deeploc.media.writer import write_clip

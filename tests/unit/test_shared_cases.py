@@ -9,24 +9,11 @@ import pytest
 from deeploc.comparison import match
 from deeploc.curves import FORGERY_SCORE
 from deeploc.localizer import _timeline
-from deeploc.metrics import (
-    average_precision,
-    average_recall,
-    frame_auc,
-)
-from deeploc.postprocess import (
-    PostprocessConfig,
-    to_timeline,
-)
+from deeploc.metrics import average_precision, average_recall, frame_auc
+from deeploc.postprocess import PostprocessConfig, to_timeline
 from deeploc.report import Localization
-from deeploc.scores import (
-    STREAMS,
-    FrameScores,
-)
-from deeploc.timeline import (
-    FrameGrid,
-    Segment,
-)
+from deeploc.scores import STREAMS, FrameScores
+from deeploc.timeline import FrameGrid, Segment
 
 CASES = Path(__file__).parents[1] / "cases"
 TIMELINE = json.loads((CASES / "timeline.json").read_text())

@@ -7,10 +7,7 @@ import sys
 import fsspec
 import pytest
 
-from deeploc.cli.sources import (
-    find_clips,
-    local_copy,
-)
+from deeploc.cli.sources import find_clips, local_copy
 from deeploc.errors import UnreadableMedia
 from tests.hub import FIRST, Hub, serving
 

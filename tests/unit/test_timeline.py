@@ -3,11 +3,7 @@ import random
 
 import pytest
 
-from deeploc.timeline import (
-    FrameGrid,
-    Segment,
-    Timeline,
-)
+from deeploc.timeline import FrameGrid, Segment, Timeline
 
 
 @pytest.mark.parametrize(("start", "end"), [(1, 1), (2, 1), (-0.1, 1), (float("nan"), 1)])

@@ -3,11 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from deeploc.preprocess.windows import (
-    OverlapAdd,
-    cut_windows,
-    window_starts,
-)
+from deeploc.preprocess.windows import OverlapAdd, cut_windows, window_starts
 
 LENGTH, STRIDE = 16, 8
 

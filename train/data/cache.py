@@ -17,16 +17,10 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from deeploc.annotations import (
-    ClipTruth,
-    read_truths,
-)
+from deeploc.annotations import ClipTruth, read_truths
 from deeploc.media.formats import is_sound
 from deeploc.preprocess.audio import MEL_PER_STEP
-from train.data.face_images import (
-    EncodedFaces,
-    encode_faces,
-)
+from train.data.face_images import EncodedFaces, encode_faces
 
 METADATA = "metadata.json"
 PATIENCE = 1000

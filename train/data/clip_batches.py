@@ -19,14 +19,7 @@ from torch.utils.data import Dataset
 from deeploc.evidence import Evidence, fused_error
 from deeploc.media.clip import VIDEO_RATE_HZ
 from deeploc.metrics import step_labels
-from deeploc.models.fdn import (
-    FDN,
-    FDNOutput,
-    LineFilter,
-    lines_input,
-    picture_input,
-    sound_input,
-)
+from deeploc.models.fdn import FDN, FDNOutput, LineFilter, lines_input, picture_input, sound_input
 from deeploc.scores import STREAMS, smoothed
 from deeploc.timeline import FrameGrid
 from train.data.cache import CachedClip

@@ -22,24 +22,11 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from deeploc.checkpoints import (
-    CONFIG,
-    WEIGHTS,
-    load_checkpoint,
-)
-from deeploc.evidence import (
-    Evidence,
-    measure_evidence,
-)
+from deeploc.checkpoints import CONFIG, WEIGHTS, load_checkpoint
+from deeploc.evidence import Evidence, measure_evidence
 from deeploc.models.rt_deeploc import RTDeepLoc
-from train.data.cache import (
-    CachedClip,
-    cached_path,
-)
-from train.engine.ranks import (
-    Ranks,
-    single_rank,
-)
+from train.data.cache import CachedClip, cached_path
+from train.engine.ranks import Ranks, single_rank
 
 MIN_SPREAD = 0.05
 KEPT = ("visual", "audio", "lines")

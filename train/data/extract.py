@@ -35,29 +35,15 @@ from deeploc.annotations import (
     read_truths,
     write_lavdf,
 )
-from deeploc.errors import (
-    BadAnnotations,
-    DeepLocError,
-)
+from deeploc.errors import BadAnnotations, DeepLocError
 from deeploc.faces.detector import FaceDetector
 from deeploc.faces.tracker import track_faces
-from deeploc.media.clip import (
-    MAX_MINUTES,
-    VIDEO_RATE_HZ,
-    open_clip,
-)
+from deeploc.media.clip import MAX_MINUTES, VIDEO_RATE_HZ, open_clip
 from deeploc.media.formats import is_sound
 from deeploc.models.mae import MAEConfig
 from deeploc.preprocess.audio import STEP_SAMPLES
-from deeploc.preprocess.inputs import (
-    prepare,
-    prepare_sound,
-)
-from train.data.cache import (
-    METADATA,
-    ClipTensors,
-    cached_path,
-)
+from deeploc.preprocess.inputs import prepare, prepare_sound
+from train.data.cache import METADATA, ClipTensors, cached_path
 from train.data.sound_files import read_sound
 from train.data.splits import with_splits
 

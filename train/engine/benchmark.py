@@ -27,20 +27,9 @@ from deeploc.media.clip import VIDEO_RATE_HZ
 from deeploc.models.mae import MAEConfig
 from deeploc.models.rt_deeploc import RTDeepLoc
 from train.config import DiscoverConfig, PretrainConfig
-from train.data.cache import (
-    AuthenticWindows,
-    CachedClip,
-    ClipTensors,
-    cached_path,
-)
-from train.data.clip_batches import (
-    ClipDataset,
-    collate,
-)
-from train.data.evidence_store import (
-    EvidenceStore,
-    measure_clips,
-)
+from train.data.cache import AuthenticWindows, CachedClip, ClipTensors, cached_path
+from train.data.clip_batches import ClipDataset, collate
+from train.data.evidence_store import EvidenceStore, measure_clips
 from train.data.extract import extract_clip
 from train.discover import Stage
 from train.engine.checkpointing import save_model

@@ -22,43 +22,19 @@ from safetensors.torch import load_file, save_file
 
 from deeploc.checkpoints import load_checkpoint
 from deeploc.errors import DeepLocError
-from deeploc.evidence import (
-    Evidence,
-    error_scores,
-    forgery_scores,
-)
+from deeploc.evidence import Evidence, error_scores, forgery_scores
 from deeploc.models.fdn import FDN
 from deeploc.models.rt_deeploc import RTDeepLoc
 from train.config import CachePath, DiscoverConfig, Labels, RunPath, flags, plain
 from train.data.cache import load_cache
 from train.data.clip_batches import ClipDataset
-from train.data.evidence_store import (
-    EvidenceByFile,
-    measure_clips,
-    set_statistics,
-)
-from train.discover import (
-    data_digest,
-    fdn_config,
-    train_fdn,
-)
-from train.evaluate.bootstrap import (
-    SeededRow,
-    summarise_rows,
-)
+from train.data.evidence_store import EvidenceByFile, measure_clips, set_statistics
+from train.discover import data_digest, fdn_config, train_fdn
+from train.evaluate.bootstrap import SeededRow, summarise_rows
 from train.evaluate.evidence_auc import evidence_aucs
-from train.evaluate.methods import (
-    CHANCE,
-    ERROR,
-    Method,
-    chance,
-)
+from train.evaluate.methods import CHANCE, ERROR, Method, chance
 from train.evaluate.plots import write_ablation_plots
-from train.evaluate.protocol import (
-    Split,
-    describe_protocol,
-    draw_clips,
-)
+from train.evaluate.protocol import Split, describe_protocol, draw_clips
 from train.evaluate.tables import ablation_markdown
 
 RESULT, TABLES = "ablation.json", "ablation.md"

@@ -11,10 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deeploc.scores import (
-    STREAMS,
-    Stream,
-)
+from deeploc.scores import STREAMS, Stream
 from train.data.cache import CachedClip
 from train.evaluate.methods import Method
 from train.evaluate.protocol import evaluate_stream

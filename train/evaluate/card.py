@@ -17,17 +17,9 @@ import tyro
 from deeploc.annotations.registry import format_table
 from deeploc.checkpoints import EMBEDDED
 from train.evaluate.evaluation import METRICS
-from train.evaluate.methods import (
-    CHANCE,
-    CHECKPOINT,
-    ERROR,
-)
+from train.evaluate.methods import CHANCE, CHECKPOINT, ERROR
 from train.evaluate.protocol import ALARMS
-from train.evaluate.tables import (
-    BOUNDED,
-    bounded,
-    markdown_table,
-)
+from train.evaluate.tables import BOUNDED, bounded, markdown_table
 
 ROOT = EMBEDDED.parents[1]
 CARD, README, FORMATS = EMBEDDED / "README.md", ROOT / "README.md", ROOT / "docs" / "formats.md"

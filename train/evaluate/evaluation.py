@@ -20,28 +20,10 @@ from tqdm import tqdm
 from deeploc.checkpoints import load_checkpoint
 from deeploc.scores import STREAMS
 from train.config import CachePath
-from train.data.cache import (
-    METADATA,
-    CachedClip,
-    load_cache,
-)
-from train.data.evidence_store import (
-    EvidenceByFile,
-    EvidenceStore,
-    measure_clips,
-)
-from train.evaluate.families import (
-    by_family,
-    by_kind,
-    errors_by_family,
-    reliability,
-    seen_families,
-)
-from train.evaluate.methods import (
-    CHECKPOINT,
-    ERROR,
-    all_methods,
-)
+from train.data.cache import METADATA, CachedClip, load_cache
+from train.data.evidence_store import EvidenceByFile, EvidenceStore, measure_clips
+from train.evaluate.families import by_family, by_kind, errors_by_family, reliability, seen_families
+from train.evaluate.methods import CHECKPOINT, ERROR, all_methods
 from train.evaluate.plots import write_plots
 from train.evaluate.protocol import (
     ALARMS,

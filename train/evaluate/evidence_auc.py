@@ -15,16 +15,9 @@ from sklearn.metrics import roc_auc_score
 from deeploc.evidence import Evidence
 from deeploc.media.clip import VIDEO_RATE_HZ
 from deeploc.metrics import step_labels
-from deeploc.models.fdn import (
-    FACE_ZONES,
-    SOUND_ZONES,
-    clip_relative,
-)
+from deeploc.models.fdn import FACE_ZONES, SOUND_ZONES, clip_relative
 from deeploc.models.mae import BANDS
-from deeploc.models.rt_deeploc import (
-    KINDS,
-    VALUES,
-)
+from deeploc.models.rt_deeploc import KINDS, VALUES
 from deeploc.timeline import FrameGrid
 from train.data.cache import CachedClip
 

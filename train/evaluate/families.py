@@ -13,23 +13,11 @@ import numpy as np
 
 from deeploc.annotations import read_truths
 from deeploc.calibration import Calibration
-from deeploc.metrics import (
-    Metric,
-    interval,
-    step_labels,
-)
-from deeploc.scores import (
-    STREAMS,
-    Stream,
-)
+from deeploc.metrics import Metric, interval, step_labels
+from deeploc.scores import STREAMS, Stream
 from train.data.cache import CachedClip
 from train.evaluate.methods import Method
-from train.evaluate.protocol import (
-    ALARMS,
-    StreamEvaluation,
-    alarm_rate,
-    clip_scores,
-)
+from train.evaluate.protocol import ALARMS, StreamEvaluation, alarm_rate, clip_scores
 
 FAMILY_COLUMNS = ("mean AP", "AP@0.5", "AR@10", "frame AUC inside", "clip AUC")
 BOUNDED = ("AP@0.5", "frame AUC inside")

@@ -11,15 +11,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from deeploc.media.clip import (
-    AUDIO_RATE_HZ,
-    VIDEO_RATE_HZ,
-    open_clip,
-)
-from deeploc.media.decode import (
-    open_container,
-    source_frames,
-)
+from deeploc.media.clip import AUDIO_RATE_HZ, VIDEO_RATE_HZ, open_clip
+from deeploc.media.decode import open_container, source_frames
 from deeploc.preprocess.audio import STEP_SAMPLES
 from train.data.sound_files import read_sound
 

@@ -26,27 +26,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
-from deeploc.annotations import (
-    ClipTruth,
-    read_truths,
-)
+from deeploc.annotations import ClipTruth, read_truths
 from deeploc.errors import DeepLocError
 from deeploc.media.clip import VIDEO_RATE_HZ
 from deeploc.metrics import step_labels
-from deeploc.scores import (
-    STREAMS,
-    Stream,
-)
+from deeploc.scores import STREAMS, Stream
 from deeploc.timeline import FrameGrid
-from train.data.cache import (
-    METADATA,
-    cached_path,
-)
+from train.data.cache import METADATA, cached_path
 from train.data.splits import Split
-from train.evaluate.leak_features import (
-    Nuisances,
-    read_nuisances,
-)
+from train.evaluate.leak_features import Nuisances, read_nuisances
 
 FOLDS = 5
 DRAWS = 2000

@@ -16,16 +16,9 @@ import torch
 
 from deeploc.checkpoints import load_checkpoint
 from deeploc.curves import FORGERY_SCORE
-from deeploc.evidence import (
-    Evidence,
-    error_scores,
-    forgery_scores,
-)
+from deeploc.evidence import Evidence, error_scores, forgery_scores
 from deeploc.models.rt_deeploc import RTDeepLoc
-from deeploc.scores import (
-    FrameScores,
-    Stream,
-)
+from deeploc.scores import FrameScores, Stream
 from train.data.evidence_store import EvidenceScaler
 
 CHECKPOINT, ERROR, CHANCE = "checkpoint", "reconstruction error alone", "chance"

@@ -14,10 +14,7 @@ from plotly.subplots import make_subplots
 from scipy.stats import binomtest
 
 from deeploc.scores import STREAMS
-from train.evaluate.methods import (
-    CHECKPOINT,
-    ERROR,
-)
+from train.evaluate.methods import CHECKPOINT, ERROR
 
 COLORS = ("#1f77b4", "#d95f02", "#8a8a8a", "#1b9e77", "#7570b3", "#e7298a")
 CURVE_TIOU = "0.5"

@@ -13,23 +13,9 @@ from typing import Literal
 
 import numpy as np
 
-from deeploc.metrics import (
-    Metric,
-    Overlaps,
-    Ranking,
-    interval,
-    resample,
-    step_ranking,
-)
-from deeploc.postprocess import (
-    clip_score,
-    to_proposals,
-    to_timeline,
-)
-from deeploc.scores import (
-    FrameScores,
-    Stream,
-)
+from deeploc.metrics import Metric, Overlaps, Ranking, interval, resample, step_ranking
+from deeploc.postprocess import clip_score, to_proposals, to_timeline
+from deeploc.scores import FrameScores, Stream
 from train.data.cache import CachedClip
 from train.evaluate.methods import Method
 

@@ -8,15 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from deeploc.scores import STREAMS
-from train.evaluate.families import (
-    SEEN,
-    UNSEEN,
-)
-from train.evaluate.protocol import (
-    ALARMS,
-    AP_TIOUS,
-    AR_COUNTS,
-)
+from train.evaluate.families import SEEN, UNSEEN
+from train.evaluate.protocol import ALARMS, AP_TIOUS, AR_COUNTS
 
 MAIN = ("mean AP", "AP@0.5", "AP@0.75", "AR@10", "frame AUC", "clip AUC", "clip EER", ALARMS)
 BOUNDED = ("mean AP", "AP@0.5", "AR@10", "frame AUC", "clip AUC")

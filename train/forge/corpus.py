@@ -33,28 +33,11 @@ from deeploc.errors import DeepLocError
 from deeploc.media.clip import file_sha256
 from train.config import keep_config
 from train.data.cache import METADATA
-from train.data.splits import (
-    SPLITS,
-    split_identities,
-)
-from train.forge.config import (
-    ForgeConfig,
-    forging_families,
-)
-from train.forge.manifest import (
-    generated_identities,
-    read_manifest,
-    spliced_sources,
-)
-from train.forge.plan import (
-    Plan,
-    SourceClip,
-)
-from train.forge.sources import (
-    MIN_SOURCE_S,
-    SourceFolders,
-    list_sources,
-)
+from train.data.splits import SPLITS, split_identities
+from train.forge.config import ForgeConfig, forging_families
+from train.forge.manifest import generated_identities, read_manifest, spliced_sources
+from train.forge.plan import Plan, SourceClip
+from train.forge.sources import MIN_SOURCE_S, SourceFolders, list_sources
 from train.forge.splice import splice_source
 from train.forge.variants import forge_source
 

@@ -8,18 +8,9 @@ import numpy as np
 
 from deeploc.errors import DeepLocError
 from train.forge.picture.face import head_turn
-from train.forge.plan import (
-    Plan,
-    SourceClip,
-)
-from train.forge.recording import (
-    Recording,
-    load_recording,
-)
-from train.forge.registry import (
-    Family,
-    PictureFamily,
-)
+from train.forge.plan import Plan, SourceClip
+from train.forge.recording import Recording, load_recording
+from train.forge.registry import Family, PictureFamily
 
 SIMILAR_TURN = 0.1
 OTHER_RECORDING_SHARE = 0.5  # of forgeries that take the same person from another clip

@@ -15,14 +15,8 @@ from typing import Any
 import pandas as pd
 
 from deeploc.media.clip import VIDEO_RATE_HZ
-from deeploc.media.formats import (
-    VIDEO_SUFFIXES,
-    is_sound,
-)
-from train.forge.plan import (
-    GeneratedClip,
-    SourceClip,
-)
+from deeploc.media.formats import VIDEO_SUFFIXES, is_sound
+from train.forge.plan import GeneratedClip, SourceClip
 
 MAX_STEPS = round(8 * VIDEO_RATE_HZ)
 CONTROL = "control"  # the generator of `--control`: none

@@ -7,15 +7,9 @@ from typing import Any
 
 from deeploc.media.clip import VIDEO_RATE_HZ
 from deeploc.preprocess.audio import STEP_SAMPLES
-from deeploc.timeline import (
-    Segment,
-    Timeline,
-)
+from deeploc.timeline import Segment, Timeline
 from train.forge.config import null_families
-from train.forge.plan import (
-    Plan,
-    SourceClip,
-)
+from train.forge.plan import Plan, SourceClip
 
 
 def clip_record(

@@ -8,10 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deeploc.media.formats import is_sound
-from train.forge.config import (
-    ForgeConfig,
-    null_families,
-)
+from train.forge.config import ForgeConfig, null_families
 
 NULL_EVERY = 3
 Variant = tuple[str, tuple[str, ...]]  # its name, and the streams that are worked on

@@ -17,16 +17,10 @@ from scipy.signal import butter, sosfiltfilt
 
 from deeploc.errors import NoFace
 from deeploc.faces.detector import FaceDetector
-from deeploc.media.clip import (
-    AUDIO_RATE_HZ,
-    open_clip,
-)
+from deeploc.media.clip import AUDIO_RATE_HZ, open_clip
 from deeploc.preprocess.audio import STEP_SAMPLES
 from train.data.sound_files import read_sound
-from train.forge.picture.face import (
-    FaceVideo,
-    follow_landmarks,
-)
+from train.forge.picture.face import FaceVideo, follow_landmarks
 from train.forge.plan import SourceClip
 
 LOUDNESS_DB = (-27, -20)

@@ -13,10 +13,7 @@ import av
 import numpy as np
 from scipy.signal import correlate
 
-from deeploc.media.clip import (
-    AUDIO_RATE_HZ,
-    VIDEO_RATE_HZ,
-)
+from deeploc.media.clip import AUDIO_RATE_HZ, VIDEO_RATE_HZ
 
 VIDEO_CODECS = {"libx264": (16, 33), "mpeg4": (2, 9), "mjpeg": (2, 12)}
 AUDIO_CODECS = {"aac": "adts", "libmp3lame": "mp3", "libopus": "ogg"}

@@ -11,23 +11,13 @@ import numpy as np
 from tqdm import tqdm
 
 from deeploc.errors import DeepLocError
-from deeploc.media.clip import (
-    VIDEO_RATE_HZ,
-    open_clip,
-)
-from deeploc.media.formats import (
-    SOUND_SUFFIXES,
-    is_sound,
-)
+from deeploc.media.clip import VIDEO_RATE_HZ, open_clip
+from deeploc.media.formats import SOUND_SUFFIXES, is_sound
 from deeploc.preprocess.audio import STEP_SAMPLES
 from train.config import SourceConfig
 from train.data.sound_files import read_sound
 from train.data.splits import split_identities
-from train.forge.manifest import (
-    generated_identities,
-    list_clips,
-    read_manifest,
-)
+from train.forge.manifest import generated_identities, list_clips, read_manifest
 from train.forge.plan import SourceClip
 
 MIN_SOURCE_S = 2.5

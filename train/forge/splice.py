@@ -18,41 +18,18 @@ from typing import Any
 
 import numpy as np
 
-from deeploc.errors import (
-    DeepLocError,
-    NoVideo,
-)
-from deeploc.media.clip import (
-    VIDEO_RATE_HZ,
-    open_clip,
-)
+from deeploc.errors import DeepLocError, NoVideo
+from deeploc.media.clip import VIDEO_RATE_HZ, open_clip
 from deeploc.media.writer import write_clip
 from deeploc.preprocess.audio import STEP_SAMPLES
 from train.data.sound_files import read_sound
 from train.forge.config import ForgeConfig
-from train.forge.manifest import (
-    CONTROL,
-    MAX_STEPS,
-)
+from train.forge.manifest import CONTROL, MAX_STEPS
 from train.forge.metadata import clip_record
-from train.forge.plan import (
-    GeneratedClip,
-    Plan,
-    SourceClip,
-)
-from train.forge.recording import (
-    limit_height,
-    remove_offset,
-    set_loudness,
-)
-from train.forge.reencode import (
-    draw_video_codec,
-    reencode_frames,
-)
-from train.forge.sound.splicing import (
-    SoundEdit,
-    splice,
-)
+from train.forge.plan import GeneratedClip, Plan, SourceClip
+from train.forge.recording import limit_height, remove_offset, set_loudness
+from train.forge.reencode import draw_video_codec, reencode_frames
+from train.forge.sound.splicing import SoundEdit, splice
 from train.forge.spans import draw_spans
 
 MIN_STEPS = 40

@@ -17,25 +17,12 @@ from deeploc.media.writer import write_clip
 from deeploc.preprocess.audio import STEP_SAMPLES
 from train.data.sound_files import write_speech
 from train.forge.config import null_families
-from train.forge.donors import (
-    choose_donor,
-    other_people,
-)
+from train.forge.donors import choose_donor, other_people
 from train.forge.metadata import clip_record
 from train.forge.picture.face import FaceVideo
 from train.forge.picture.families import forge_picture
-from train.forge.plan import (
-    AUTHENTIC,
-    Plan,
-    SourceClip,
-    Variant,
-    variants_of,
-)
-from train.forge.recording import (
-    Recording,
-    load_recording,
-    remove_offset,
-)
+from train.forge.plan import AUTHENTIC, Plan, SourceClip, Variant, variants_of
+from train.forge.recording import Recording, load_recording, remove_offset
 from train.forge.registry import (
     PICTURE_FAMILIES,
     SOUND_FAMILIES,
@@ -43,10 +30,7 @@ from train.forge.registry import (
     PictureFamily,
     SoundFamily,
 )
-from train.forge.sound.families import (
-    draw_donor_start,
-    forge_sound,
-)
+from train.forge.sound.families import draw_donor_start, forge_sound
 from train.forge.spans import draw_spans
 
 WHOLE_SHARE = 0.5  # of re-encoded clips, the others are re-encoded for a while

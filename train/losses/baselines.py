@@ -12,10 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from train.losses.mil import (
-    TOP_STEPS,
-    mean_of_top,
-)
+from train.losses.mil import TOP_STEPS, mean_of_top
 
 SHARE = 5  # the top fifth of the steps, in both objectives
 HARD_SHARE = 20

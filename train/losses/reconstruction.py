@@ -9,13 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from deeploc.models.mae import (
-    Patches,
-    Reconstruction,
-    face_energies,
-    log_energy,
-    sound_energies,
-)
+from deeploc.models.mae import Patches, Reconstruction, face_energies, log_energy, sound_energies
 
 
 def reconstruction_loss(

@@ -22,15 +22,9 @@ from typing import Any
 
 from deeploc.annotations.annotation import Annotation
 from deeploc.annotations.conversion import annotation_to_truth
-from deeploc.annotations.format import (
-    Format,
-    Source,
-)
+from deeploc.annotations.format import Format, Source
 from deeploc.annotations.json_clips import read_entries
-from deeploc.annotations.label import (
-    AUTHENTIC_WORDS,
-    STREAM_WORDS,
-)
+from deeploc.annotations.label import AUTHENTIC_WORDS, STREAM_WORDS
 from deeploc.annotations.truth import (
     ClipTruth,
     segments_with_stream,
@@ -40,10 +34,7 @@ from deeploc.annotations.truth import (
     with_fused,
 )
 from deeploc.scores import Stream
-from deeploc.timeline import (
-    Segment,
-    Timeline,
-)
+from deeploc.timeline import Segment, Timeline
 
 SUBSETS = {"train": "training", "dev": "validation", "test": "testing"}
 DURATIONS = {"duration_second", "duration_frame"}  # as ForgeryNet's JSON has them

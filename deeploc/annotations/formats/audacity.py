@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deeploc.annotations.annotation import (
-    Annotation,
-    Interval,
-    Media,
-)
-from deeploc.annotations.format import (
-    Format,
-    Source,
-)
-from deeploc.annotations.label import (
-    format_label,
-    labelled_intervals,
-)
+from deeploc.annotations.annotation import Annotation, Interval, Media
+from deeploc.annotations.format import Format, Source
+from deeploc.annotations.label import format_label, labelled_intervals
 
 
 def write(annotation: Annotation, path: Path) -> None:

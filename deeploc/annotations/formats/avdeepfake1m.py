@@ -21,14 +21,8 @@ from typing import Any
 
 from deeploc.annotations.annotation import Annotation
 from deeploc.annotations.conversion import annotation_to_truth
-from deeploc.annotations.format import (
-    Format,
-    Source,
-)
-from deeploc.annotations.json_clips import (
-    in_place,
-    read_rows,
-)
+from deeploc.annotations.format import Format, Source
+from deeploc.annotations.json_clips import in_place, read_rows
 from deeploc.annotations.truth import (
     DATASET_RATE_HZ,
     ClipTruth,

@@ -16,44 +16,16 @@ from typing import Any
 
 import pandas as pd
 
-from deeploc.annotations.annotation import (
-    Annotation,
-    Interval,
-    Media,
-)
-from deeploc.annotations.conversion import (
-    select_clip,
-    truth_to_intervals,
-)
-from deeploc.annotations.fields import (
-    interval_details,
-    stream_field,
-)
-from deeploc.annotations.format import (
-    Format,
-    Source,
-)
+from deeploc.annotations.annotation import Annotation, Interval, Media
+from deeploc.annotations.conversion import select_clip, truth_to_intervals
+from deeploc.annotations.fields import interval_details, stream_field
+from deeploc.annotations.format import Format, Source
 from deeploc.annotations.json_clips import in_place
-from deeploc.annotations.label import (
-    escape_lines,
-    unescape_lines,
-)
-from deeploc.annotations.truth import (
-    ClipTruth,
-    to_identity,
-    to_segment,
-    to_split,
-    with_fused,
-)
+from deeploc.annotations.label import escape_lines, unescape_lines
+from deeploc.annotations.truth import ClipTruth, to_identity, to_segment, to_split, with_fused
 from deeploc.errors import BadAnnotations
-from deeploc.scores import (
-    STREAMS,
-    Stream,
-)
-from deeploc.timeline import (
-    Segment,
-    Timeline,
-)
+from deeploc.scores import STREAMS, Stream
+from deeploc.timeline import Segment, Timeline
 
 COLUMNS = ["file", "start_s", "end_s", "stream"]
 OPTIONAL_COLUMNS = ["split", "identity", "status"]

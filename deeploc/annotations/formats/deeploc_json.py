@@ -7,9 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from deeploc.annotations.annotation import (
-    FORMAT as NAME,
-)
+from deeploc.annotations.annotation import FORMAT as NAME
 from deeploc.annotations.annotation import (
     TIMINGS,
     VERSION,
@@ -27,10 +25,7 @@ from deeploc.annotations.fields import (
     stream_field,
     text_field,
 )
-from deeploc.annotations.format import (
-    Format,
-    Source,
-)
+from deeploc.annotations.format import Format, Source
 from deeploc.errors import BadAnnotations
 from deeploc.report import ModelInfo
 

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from deeploc.annotations.annotation import (
-    Annotation,
-    annotation_from_report,
-)
-from deeploc.annotations.format import (
-    Format,
-    Source,
-)
+from deeploc.annotations.annotation import Annotation, annotation_from_report
+from deeploc.annotations.format import Format, Source
 from deeploc.report_files import read_report
 
 

@@ -11,21 +11,9 @@ from urllib.parse import quote
 
 from pympi import Eaf
 
-from deeploc.annotations.annotation import (
-    Annotation,
-    Interval,
-    Media,
-)
-from deeploc.annotations.format import (
-    Format,
-    Source,
-)
-from deeploc.annotations.label import (
-    escape_lines,
-    format_label,
-    labelled_intervals,
-    stream_in_text,
-)
+from deeploc.annotations.annotation import Annotation, Interval, Media
+from deeploc.annotations.format import Format, Source
+from deeploc.annotations.label import escape_lines, format_label, labelled_intervals, stream_in_text
 from deeploc.annotations.tiers import assign_tiers
 
 DEFAULT_TIER = "default"  # pympi makes it

@@ -21,36 +21,14 @@ from pathlib import Path
 
 import av
 
-from deeploc.annotations.annotation import (
-    Interval,
-    Media,
-)
-from deeploc.annotations.conversion import (
-    select_clip,
-    truth_to_intervals,
-)
-from deeploc.annotations.format import (
-    Format,
-    Source,
-)
-from deeploc.annotations.formats.activitynet import (
-    DURATIONS,
-    activitynet_clip,
-)
-from deeploc.annotations.json_clips import (
-    in_place,
-    read_entries,
-)
-from deeploc.annotations.truth import (
-    ClipTruth,
-    to_split,
-    with_fused,
-)
+from deeploc.annotations.annotation import Interval, Media
+from deeploc.annotations.conversion import select_clip, truth_to_intervals
+from deeploc.annotations.format import Format, Source
+from deeploc.annotations.formats.activitynet import DURATIONS, activitynet_clip
+from deeploc.annotations.json_clips import in_place, read_entries
+from deeploc.annotations.truth import ClipTruth, to_split, with_fused
 from deeploc.scores import Stream
-from deeploc.timeline import (
-    Segment,
-    Timeline,
-)
+from deeploc.timeline import Segment, Timeline
 
 FLAGS = {"0": False, "real": False, "1": True, "fake": True}
 FOLDERS = ("video", ".")

@@ -11,20 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from deeploc.annotations.annotation import (
-    Annotation,
-    Interval,
-    Media,
-)
-from deeploc.annotations.format import (
-    Format,
-    Source,
-)
-from deeploc.annotations.label import (
-    format_label,
-    labelled_intervals,
-    stream_in_text,
-)
+from deeploc.annotations.annotation import Annotation, Interval, Media
+from deeploc.annotations.format import Format, Source
+from deeploc.annotations.label import format_label, labelled_intervals, stream_in_text
 
 KIND = "timelinelabels"
 SAME_HZ = 0.01

@@ -20,10 +20,7 @@ from typing import Any
 
 from deeploc.annotations.annotation import Annotation
 from deeploc.annotations.conversion import annotation_to_truth
-from deeploc.annotations.format import (
-    Format,
-    Source,
-)
+from deeploc.annotations.format import Format, Source
 from deeploc.annotations.json_clips import read_rows
 from deeploc.annotations.truth import (
     DATASET_RATE_HZ,
@@ -35,10 +32,7 @@ from deeploc.annotations.truth import (
     to_timeline,
     with_fused,
 )
-from deeploc.scores import (
-    STREAMS,
-    Stream,
-)
+from deeploc.scores import STREAMS, Stream
 from deeploc.timeline import Timeline
 
 OWN: tuple[Stream, Stream] = ("visual", "audio")

@@ -9,20 +9,9 @@ from pathlib import Path
 
 from praatio import textgrid
 
-from deeploc.annotations.annotation import (
-    Annotation,
-    Interval,
-    Media,
-)
-from deeploc.annotations.format import (
-    Format,
-    Source,
-)
-from deeploc.annotations.label import (
-    format_label,
-    labelled_intervals,
-    stream_in_text,
-)
+from deeploc.annotations.annotation import Annotation, Interval, Media
+from deeploc.annotations.format import Format, Source
+from deeploc.annotations.label import format_label, labelled_intervals, stream_in_text
 from deeploc.annotations.tiers import assign_tiers
 
 

@@ -11,19 +11,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from deeploc.annotations.format import (
-    Format,
-    Source,
-)
+from deeploc.annotations.format import Format, Source
 from deeploc.annotations.formats.lavdf import lavdf_clip
 from deeploc.annotations.json_clips import read_entries
-from deeploc.annotations.truth import (
-    ClipTruth,
-    to_seconds,
-    to_split,
-    to_timeline,
-    with_fused,
-)
+from deeploc.annotations.truth import ClipTruth, to_seconds, to_split, to_timeline, with_fused
 from deeploc.media.formats import is_sound
 from deeploc.scores import Stream
 

@@ -8,20 +8,9 @@ from pathlib import Path
 import webvtt
 from webvtt.models import Timestamp
 
-from deeploc.annotations.annotation import (
-    Annotation,
-    Interval,
-    Media,
-)
-from deeploc.annotations.format import (
-    Format,
-    Source,
-)
-from deeploc.annotations.label import (
-    escape_lines,
-    format_label,
-    labelled_intervals,
-)
+from deeploc.annotations.annotation import Annotation, Interval, Media
+from deeploc.annotations.format import Format, Source
+from deeploc.annotations.label import escape_lines, format_label, labelled_intervals
 
 
 def write(annotation: Annotation, path: Path) -> None:

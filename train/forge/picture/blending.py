@@ -12,11 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.fft import dstn, idstn
 
-from train.forge.picture.face import (
-    FaceVideo,
-    Region,
-    region_alpha,
-)
+from train.forge.picture.face import FaceVideo, Region, region_alpha
 from train.forge.reencode import reencode_span
 
 Patches = Callable[[int, slice, slice], np.ndarray]  # step, rows, columns -> (h, w, 3) pixels

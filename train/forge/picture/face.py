@@ -13,10 +13,7 @@ from scipy.ndimage import gaussian_filter1d
 from skimage.transform import SimilarityTransform, warp
 
 from deeploc.errors import NoFace
-from deeploc.faces.detector import (
-    Detections,
-    FaceDetector,
-)
+from deeploc.faces.detector import Detections, FaceDetector
 
 DETECT_EVERY = 5
 SMOOTH_FRAMES = 2.5

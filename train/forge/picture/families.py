@@ -32,14 +32,8 @@ from train.forge.picture.face import (
     region_alpha,
     warp_patch,
 )
-from train.forge.reencode import (
-    draw_video_codec,
-    reencode_span,
-)
-from train.forge.registry import (
-    PICTURE_FAMILIES,
-    picture_family,
-)
+from train.forge.reencode import draw_video_codec, reencode_span
+from train.forge.registry import PICTURE_FAMILIES, picture_family
 
 MAX_FADE_FRAMES = 2
 REENCODED_SHARE = 0.75  # of forgeries that went through the file of a tool

@@ -12,27 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from train.forge.reencode import (
-    draw_audio_codec,
-    reencode_audio,
-)
-from train.forge.registry import (
-    SOUND_FAMILIES,
-    sound_family,
-)
-from train.forge.sound.splicing import (
-    SoundEdit,
-    crossfade,
-    splice,
-)
-from train.forge.sound.text_to_speech import (
-    ESPEAK,
-    FLITE,
-    KOKORO,
-    PIPER,
-    Engine,
-    speak_sentence,
-)
+from train.forge.reencode import draw_audio_codec, reencode_audio
+from train.forge.registry import SOUND_FAMILIES, sound_family
+from train.forge.sound.splicing import SoundEdit, crossfade, splice
+from train.forge.sound.text_to_speech import ESPEAK, FLITE, KOKORO, PIPER, Engine, speak_sentence
 from train.forge.sound.vocoders import (
     HOP_SAMPLES,
     RATE_HZ,

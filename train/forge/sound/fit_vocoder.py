@@ -19,22 +19,14 @@ from torch import Tensor
 from torchaudio.functional import resample
 from tqdm import tqdm
 
-from deeploc.models.vocoder import (
-    HOP,
-    RATE_HZ,
-    Generator,
-    Vocoder,
-)
+from deeploc.models.vocoder import HOP, RATE_HZ, Generator, Vocoder
 from train.config import VocoderConfig
 from train.engine.checkpointing import StateFiles
 from train.engine.ranks import Ranks
 from train.forge.plan import SourceClip
 from train.forge.recording import load_speech
 from train.forge.sound.vocoders import RATE_HZ as FORGE_RATE_HZ
-from train.forge.sources import (
-    SourceFolders,
-    list_sources,
-)
+from train.forge.sources import SourceFolders, list_sources
 
 try:
     import onnx

@@ -11,11 +11,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import fftconvolve, firwin2, welch
 
-from train.forge.sound.vocoders import (
-    HOP_SAMPLES,
-    RATE_HZ,
-    frame_levels,
-)
+from train.forge.sound.vocoders import HOP_SAMPLES, RATE_HZ, frame_levels
 
 FADE_S = (0.010, 0.020)
 LEVEL_DB, LEVEL_BLOCKS = (-24.0, 12.0), 3.0

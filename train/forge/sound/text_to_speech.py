@@ -22,11 +22,7 @@ from scipy.signal import fftconvolve, resample_poly
 
 from train.forge.reencode import reencode_audio
 from train.forge.registry import Requirement
-from train.forge.sound.vocoders import (
-    HOP_SAMPLES,
-    RATE_HZ,
-    frame_levels,
-)
+from train.forge.sound.vocoders import HOP_SAMPLES, RATE_HZ, frame_levels
 
 try:
     import onnxruntime
