@@ -5,6 +5,7 @@ import runpy
 import shlex
 import sys
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,8 @@ def test_commands_are_known(place, capsys):
         return
     started = program(words)
     if not started:
+        module = words[words.index("-m") + 1]
+        assert find_spec(module), module
         return
     usage(*started)
     options = {word.split("=")[0] for word in words[words.index(started[-1]) :] if word[:2] == "--"}
