@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from deeploc import audio as sound
+from deeploc.preprocess import audio as sound
 from deeploc.preprocess.audio import (
     FLAT_BANDS,
     FRAME_RATES_HZ,
