@@ -41,6 +41,7 @@ lint-style: $(LINTED)
 	$(RUN) -m ruff format --check .
 
 lint-types: $(LINTED)
+	rm -f app/viewer/*.pyi  # Gradio writes them; stale ones mislead mypy
 	$(RUN) -m mypy
 
 lint-javascript:
