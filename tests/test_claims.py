@@ -14,7 +14,7 @@ from deeploc.checkpoints import EMBEDDED, WEIGHTS
 from deeploc.localizer import load_localizer
 from train.evaluate.card import CARD, README, read_tests
 from train.evaluate.evaluation import METRICS, TABLES
-from train.evaluate.tables import markdown
+from train.evaluate.tables import ablation_markdown, markdown
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "assets" / "examples"
@@ -45,6 +45,11 @@ def test_the_metrics_are_of_these_very_weights(metrics):
 def test_the_tables_are_those_of_the_metrics(folder):
     metrics = json.loads((folder / METRICS).read_text())
     assert (folder / TABLES).read_text() == markdown(metrics)
+
+
+def test_the_page_of_the_ablation_is_that_of_its_numbers():
+    measured = json.loads((EMBEDDED / "ablation.json").read_text())
+    assert (EMBEDDED / "ablation.md").read_text() == ablation_markdown(measured)
 
 
 @pytest.mark.parametrize("page", [CARD, README], ids=["card", "readme"])
