@@ -6,7 +6,7 @@ It does not recognise people: whoever appears where a face was last seen continu
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -30,6 +30,7 @@ class _Sightings:
     frames: list[int] = field(default_factory=list)
     boxes: list[np.ndarray] = field(default_factory=list)
     confidence: list[float] = field(default_factory=list)
+    landmarks: list[np.ndarray] = field(default_factory=list)
 
 
 def track_faces(
@@ -66,10 +67,7 @@ def track_faces(
             "side high."
         )
     tracks.sort(key=lambda track: -track.presence * track.height)
-    return [
-        FaceTrack(number, track.boxes, track.confidence, track.visible)
-        for number, track in enumerate(tracks, start=1)
-    ]
+    return [replace(track, number=number) for number, track in enumerate(tracks, start=1)]
 
 
 def _link_batch(found: list[_Sightings], batch: list[Detections], first: int) -> None:
@@ -101,6 +99,7 @@ def _append(sightings: _Sightings, detections: Detections, index: int, frame: in
     sightings.frames.append(frame)
     sightings.boxes.append(detections.boxes[index])
     sightings.confidence.append(float(detections.confidence[index]))
+    sightings.landmarks.append(detections.landmarks[index])
 
 
 def _iou(one: np.ndarray, other: np.ndarray) -> float:
@@ -138,4 +137,6 @@ def _interpolate(
     columns = [smoothed(column, SMOOTH_FRAMES) for column in boxes.T]  # so that no crop trembles
     boxes = (scale * np.stack(columns, axis=1)).astype(np.float32)
     confidence = np.interp(steps, frames, sightings.confidence).astype(np.float32)
-    return FaceTrack(0, boxes, np.where(visible, confidence, 0).astype(np.float32), visible)
+    confidence = np.where(visible, confidence, 0).astype(np.float32)
+    landmarks = (scale * np.stack(sightings.landmarks)).astype(np.float32)
+    return FaceTrack(0, boxes, confidence, visible, frames, landmarks)
