@@ -63,7 +63,9 @@ class Alignment:
         """`(T, 4, 2) float64`: the turned square in source pixels, clockwise from the top left."""
         square = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)])
         matrices = self.matrices(1)
-        return square @ matrices[:, :, :2].transpose(0, 2, 1) + matrices[:, None, :, 2]
+        turned = square @ matrices[:, :, :2].transpose(0, 2, 1)
+        corners: np.ndarray = turned + matrices[:, None, :, 2]
+        return corners
 
 
 def align_track(track: FaceTrack) -> Alignment:

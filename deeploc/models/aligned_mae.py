@@ -18,7 +18,7 @@ first, then sound; time before place), S steps a patch, V visible and Q wanted p
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -141,7 +141,8 @@ class Attention(nn.Module):
         )
         present = None if absent is None else ~absent[:, None, None]
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=present)
-        return self.out(mixed.transpose(1, 2).reshape(b, q, width))
+        out: Tensor = self.out(mixed.transpose(1, 2).reshape(b, q, width))
+        return out
 
 
 class Block(nn.Module):
@@ -162,7 +163,8 @@ class Block(nn.Module):
         normed = self.before(tokens)
         seen = normed if source is None else source
         tokens = tokens + self.attention(normed, seen, absent)
-        return tokens + self.mlp(self.between(tokens))
+        tokens = tokens + self.mlp(self.between(tokens))
+        return tokens
 
 
 class Position(nn.Module):
@@ -179,6 +181,9 @@ class Position(nn.Module):
         picture = self.time[:, None] + self.place
         sound = self.sound_time[:, None] + self.row
         return torch.cat([picture.flatten(0, 1), sound.flatten(0, 1)])
+
+
+AnyModel = TypeVar("AnyModel")  # what the mixin asks for
 
 
 class AlignedMAE(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["deepfake"]):
@@ -215,7 +220,9 @@ class AlignedMAE(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=[
         self.sound_energy_head = nn.Linear(c.decoder_width, c.sound_tubelet * len(BANDS))
 
     @classmethod
-    def _load_as_pickle(cls, model, model_file, map_location, strict):  # type: ignore[override]
+    def _load_as_pickle(
+        cls, model: AnyModel, model_file: str, map_location: str, strict: bool
+    ) -> AnyModel:
         """What the mixin falls back to; pickles can run anything."""
         raise ValueError("This repository holds no model.safetensors, and nothing else is loaded.")
 
@@ -238,7 +245,7 @@ class AlignedMAE(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=[
         sound = torch.cat(self.hearing(waves), dim=-1)
         assert sound.shape[1] == c.window * PER_STEP, sound.shape
         sound = (sound - self.sound_mean) / self.sound_std
-        bands, flat = sound.split([SOUND_BINS, SOUND_ROWS], dim=-1)
+        bands, flat = torch.split(sound, [SOUND_BINS, SOUND_ROWS], dim=-1)
         b = len(sound)
         bands = bands.reshape(b, c.sound_slots, c.sound_tubelet, PER_STEP, SOUND_ROWS, ROW_BINS)
         bands = bands.permute(0, 1, 4, 2, 3, 5).flatten(1, 2)
@@ -250,7 +257,8 @@ class AlignedMAE(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=[
         seen = torch.cat([patches.faces.flatten(2), patches.face_detail], dim=-1)
         heard = torch.cat([patches.sound.flatten(2), patches.sound_detail], dim=-1)
         tokens = torch.cat([self.embed_faces(seen), self.embed_sound(heard)], dim=1)
-        return tokens + self.position()
+        places: Tensor = self.position()
+        return tokens + places
 
     def encode(self, tokens: Tensor, visible: Tensor, absent: Tensor | None = None) -> Tensor:
         """`(B, 1 + V, width)`: an anchor and the patches `visible (B, V)` names, of which those
@@ -260,7 +268,8 @@ class AlignedMAE(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=[
         absent = None if absent is None else functional.pad(absent, (1, 0))
         for block in self.encoder:
             seen = block(seen, absent)
-        return self.encoded(seen)
+        encoded: Tensor = self.encoded(seen)
+        return encoded
 
     def decode(
         self, encoded: Tensor, pictures: Tensor, sounds: Tensor, absent: Tensor | None = None
@@ -274,7 +283,7 @@ class AlignedMAE(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=[
         for block in self.decoder:
             queries = block(queries, absent, encoded)
         queries = self.decoded(queries)
-        shown, played = queries.split([pictures.shape[1], sounds.shape[1]], dim=1)
+        shown, played = torch.split(queries, [pictures.shape[1], sounds.shape[1]], dim=1)
         seen = (*pictures.shape, c.tubelet)
         heard = (*sounds.shape, c.sound_tubelet)
         return Expected(
@@ -400,17 +409,21 @@ def missed_sound(values: Tensor, flatness: Tensor, expected: Tensor) -> Tensor:
     return torch.cat([energy, flatness[..., None].float()], dim=-1)
 
 
-def surprises(mae: AlignedMAE, patches: AlignedPatches, hidden: Tensor) -> tuple[Tensor, Tensor]:
+def surprises(
+    mae: AlignedMAE, patches: AlignedPatches, hidden: Tensor, absent: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """What is missed minus what was expected to be, with each patch hidden once: `(B, Lv, S, 4)` of
-    the picture, `(B, La, S', 4)` of the sound. `hidden (P, L) bool`: complementary partitions."""
+    the picture, `(B, La, S', 4)` of the sound. `hidden (P, L) bool`: complementary partitions;
+    `absent (L,) bool`: patches that are never seen, the sound of a silent file for instance."""
     c = mae.config
     b = len(patches.faces)
     tokens = mae.embed(patches)
     in_picture = patches.face_detail.new_zeros(*patches.face_detail.shape, len(BANDS))
     in_sound = patches.sound_detail.new_zeros(*patches.sound_detail.shape, len(BANDS))
     for partition in hidden:
-        picture, sound = partition.split([c.visual_patches, c.audio_patches])
-        seen, shown, played = (each.nonzero()[:, 0] for each in (~partition, picture, sound))
+        picture, sound = torch.split(partition, [c.visual_patches, c.audio_patches])
+        visible = ~partition if absent is None else ~(partition | absent)
+        seen, shown, played = (each.nonzero()[:, 0] for each in (visible, picture, sound))
         encoded = mae.encode(tokens, seen.expand(b, -1))
         expected = mae.decode(encoded, shown.expand(b, -1), played.expand(b, -1))
         faces = missed_faces(patches.faces[:, shown], patches.face_detail[:, shown], expected.faces)

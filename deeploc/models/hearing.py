@@ -40,8 +40,11 @@ class Hearing(nn.Module):
         self.register_buffer("bank", bank, persistent=False)
         self.register_buffer("share", inside / inside.sum(0), persistent=False)
 
-    @torch.autocast("cuda", enabled=False)
     def forward(self, waves: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.autocast(waves.device.type, enabled=False):
+            return self._bands(waves)
+
+    def _bands(self, waves: Tensor) -> tuple[Tensor, Tensor]:
         spectrum = torch.stft(
             waves.float(), N_FFT, HOP, WINDOW, self.window, center=False, return_complex=True
         )

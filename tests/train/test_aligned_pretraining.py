@@ -69,7 +69,7 @@ def cache(tmp_path_factory):
             options = {"crf": "15", "mbtree": "0"}
             with Mp4Writer(path, (SIDE, SIDE), Fraction(1, 25), Fraction(25), None, options) as out:
                 for step, frame in enumerate(drawn(number)):
-                    out.picture(frame, step, 1)
+                    out.add_frame(frame, step, 1)
         if sounding:
             time = np.arange(STEPS * STEP_SAMPLES) / 16_000
             audio = 0.2 * np.sin(2 * np.pi * 300 * time) + 0.02 * rng.normal(size=len(time))
@@ -82,9 +82,10 @@ def cache(tmp_path_factory):
     return folder
 
 
-def run(cache, folder, minutes):
+def run(cache, folder, minutes, *more):
     arguments = [str(cache), str(folder), "--tiny", "--batch", "2", "--per-person", "1",
                  "--every-s", "0.2", "--device", "cpu", "--minutes", str(minutes)]  # fmt: skip
+    arguments += more
     command = [sys.executable, "-c", COMMAND, *arguments]
     root = Path(__file__).parents[2]
     env = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -158,3 +159,7 @@ def test_it_trains_within_its_time_and_goes_on(cache, tmp_path):
     assert "goes on after" in output
     trained = [record["windows"] for record in longer if record["of"] == "training"]
     assert trained == sorted(trained) and len(longer) > len(log)
+    start = ["--start", str(tmp_path / "run"), "--lr", "0"]
+    _, again = run(cache, tmp_path / "more", 0.001, *start)
+    ends = [[r for r in records if r["of"] == "dev"][-1] for records in (longer, again)]
+    assert ends[1]["psnr mouth"] == pytest.approx(ends[0]["psnr mouth"], abs=0.05)

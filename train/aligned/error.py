@@ -57,29 +57,36 @@ BATCH = 8
 RESAMPLES = 2000
 VALUES = ("value", "fine", "change", "detail")
 KINDS = ("hidden", "cross")  # surprise of a patch hidden among others; with all of its stream
-Surprise = np.ndarray  # (T, C, 8): kinds by values, signed
+COUNT = len(KINDS) * len(VALUES) + 1
+Surprise = np.ndarray  # (T, C, 9): kinds by values, signed; then how much detail there is at all
 
 
 @torch.inference_mode()
-def surprise_of(mae: AlignedMAE, patches: AlignedPatches) -> Tensor:
-    """`(B, K, C, 8)` of the picture."""
+def surprise_of(mae: AlignedMAE, patches: AlignedPatches, silent: bool = False) -> Tensor:
+    """`(B, K, C, 9)` of the picture; `silent`: without looking at the sound."""
     c = mae.config
-    both = [surprises(mae, patches, each(c))[0] for each in (partitions, streams)]
-    picture = torch.cat(both, dim=-1)
+    absent = streams(c)[1] if silent else None
+    both = [surprises(mae, patches, each(c), absent)[0] for each in (partitions, streams)]
+    picture = torch.cat([*both, patches.face_detail[..., None]], dim=-1)
     b, _, s, values = picture.shape
     picture = picture.reshape(b, c.slots, len(PLACES), s, values).transpose(2, 3)
     return picture.reshape(b, c.window, len(PLACES), values)
 
 
-def measure(mae: AlignedMAE, faces: Iterable[np.ndarray | None], audio: np.ndarray) -> Surprise:
-    """Of a clip of T steps, its aligned faces (None: unseen) and 16 kHz sound. Windows follow each
-    other without overlap; steps of windows in which a face is missing are NaN."""
+def measure(
+    mae: AlignedMAE, faces: Iterable[np.ndarray | None], audio: np.ndarray | None
+) -> Surprise:
+    """Of a clip of T steps, its aligned faces (None: unseen) and 16 kHz sound, if it has any.
+    Windows follow each other without overlap; steps of windows in which a face is missing are NaN.
+    """
     shown = list(faces)
     length, total = mae.config.window, len(shown)
-    result = np.full((total, len(PLACES), len(KINDS) * len(VALUES)), np.nan, np.float32)
+    result = np.full((total, len(PLACES), COUNT), np.nan, np.float32)
     starts = sorted({*range(0, total - length + 1, length), total - length})
     starts = [s for s in starts if all(face is not None for face in shown[s : s + length])]
-    padded = np.pad(audio, (EDGE_SAMPLES, EDGE_SAMPLES + length * STEP_SAMPLES))
+    silent = audio is None
+    heard = np.zeros(total * STEP_SAMPLES, np.float32) if audio is None else audio
+    padded = np.pad(heard, (EDGE_SAMPLES, EDGE_SAMPLES + length * STEP_SAMPLES))
     reach = length * STEP_SAMPLES + 2 * EDGE_SAMPLES
     for first in range(0, len(starts), BATCH):
         batch = starts[first : first + BATCH]
@@ -88,13 +95,13 @@ def measure(mae: AlignedMAE, faces: Iterable[np.ndarray | None], audio: np.ndarr
         patches = mae.targets(
             torch.from_numpy(pictures).permute(0, 1, 4, 2, 3).contiguous(), torch.from_numpy(waves)
         )
-        for start, own in zip(batch, surprise_of(mae, patches).numpy(), strict=True):
+        for start, own in zip(batch, surprise_of(mae, patches, silent).numpy(), strict=True):
             result[start : start + length] = own
     return result
 
 
 def usual(mae: AlignedMAE, cache: Path, split: str, per_person: int) -> tuple[Surprise, Surprise]:
-    """Mean and spread `(C, 8)` of the surprise of authentic windows of the cache."""
+    """Mean and spread `(C, 9)` of the surprise of authentic windows of the cache."""
     store = Store(cache, split, mae.config.window, torch.device("cpu"))
     found = []
     for part in store.talking.spread(per_person).split(BATCH):
@@ -106,28 +113,30 @@ def usual(mae: AlignedMAE, cache: Path, split: str, per_person: int) -> tuple[Su
 
 
 def readings(surprise: Surprise) -> dict[str, np.ndarray]:
-    """Scores `(T,)` of standardised surprise `(T, C, 8)`: the higher, the more unusual.
+    """Scores `(T,)` of standardised surprise `(T, C, 9)`: the higher, the more unusual.
 
     Two-sided and within the clip: how far the mean surprise of a zone is from its median over the
-    clip, root mean square over zones (mouth, eyes, the rest) or in the mouth alone. The signed ones
-    say whether more or less was missed than expected.
+    clip, root mean square over zones (mouth, eyes, the rest) or in the mouth alone. One-sided
+    ones ask whether less was missed, or less detail was there, than expected: generated content
+    often is smoother. The last is a floor without any autoencoder: how little detail there is.
     """
     coarse = [i for i in range(len(PLACES)) if i not in MOUTH_PLACES and i not in EYE_PLACES]
     zones = [list(MOUTH_PLACES), list(EYE_PLACES), coarse]
-    means = np.stack([surprise[:, zone].mean(1) for zone in zones], axis=1)  # (T, 3, 8)
+    means = np.stack([surprise[:, zone].mean(1) for zone in zones], axis=1)  # (T, 3, 9)
     own = means - np.nanmedian(means, axis=0)
     fine = [kind * len(VALUES) + value for kind in (0, 1) for value in (1, 3)]
     scores = {
         "all zones, fine and detail": np.sqrt(np.square(own[:, :, fine]).mean((1, 2))),
         "mouth, fine and detail": np.sqrt(np.square(own[:, 0][:, fine]).mean(1)),
-        "mouth, everything": np.sqrt(np.square(own[:, 0]).mean(1)),
+        "mouth, everything": np.sqrt(np.square(own[:, 0, :-1]).mean(1)),
         "mouth against eyes, fine and detail": np.sqrt(
             np.square((own[:, 0] - own[:, 1])[:, fine]).mean(1)
         ),
     }
     for index, (kind, value) in enumerate((k, v) for k in KINDS for v in VALUES):
-        scores[f"mouth, {kind} {value}, signed"] = own[:, 0, index]
+        scores[f"mouth, {kind} {value}, less"] = -own[:, 0, index]
         scores[f"mouth, {kind} {value}, either way"] = np.abs(own[:, 0, index])
+    scores["mouth, no autoencoder: little detail"] = -own[:, 0, -1]
     return scores
 
 
@@ -175,8 +184,8 @@ def main(arguments: list[str] | None = None) -> None:
             continue
         clip = open_clip(args.clips / annotation.file)
         alignment = align_track(track_faces(clip, detector, lambda done, total: None)[0])
-        audio = np.zeros(0, np.float32) if clip.audio is None else clip.audio
-        surprise = (measure(mae, aligned_faces(clip, alignment, SIDE), audio) - mean) / spread
+        faces = aligned_faces(clip, alignment, SIDE)
+        surprise = (measure(mae, faces, clip.audio) - mean) / spread
         forged = forged_steps(annotation, len(surprise))
         generator = ", ".join(sorted(set(annotation.families.values())))
         for name, scores in readings(surprise).items():

@@ -17,7 +17,7 @@ import argparse
 import json
 import re
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
@@ -146,7 +146,7 @@ def _write_faces(path: Path, faces: list[np.ndarray | None], crf: int) -> None:
     with Mp4Writer(path, (SIDE, SIDE), 1 / rate, rate, None, options) as writer:
         for step, face in enumerate(faces):
             assert face is not None
-            writer.picture(face, step, 1)
+            writer.add_frame(face, step, 1)
 
 
 @lru_cache(maxsize=1)
@@ -216,7 +216,7 @@ def main(arguments: list[str] | None = None) -> None:
     write_index(args.out, records)
     for split in ("train", "dev", "test"):
         own = [piece for piece in records if piece.split == split]
-        seconds = Counter[str]()
+        seconds: dict[str, float] = defaultdict(float)
         for piece in own:
             seconds["faces" if piece.picture else "speech"] += piece.steps / VIDEO_RATE_HZ
         people = len({piece.identity for piece in own})

@@ -16,12 +16,12 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
@@ -111,7 +111,9 @@ class Pretraining:
         self.args, self.device = args, torch.device(args.device)
         cuda = self.device.type == "cuda"
         self.bf16 = cuda if args.bf16 is None else args.bf16
-        self.piece = 64 if cuda else 8  # windows at a time where nothing is learnt
+        self.piece = (
+            2 if args.tiny else 64 if cuda else 8
+        )  # windows at a time, where none is learnt
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
         config = TINY if args.tiny else AlignedConfig()
         began = time.monotonic()
@@ -141,7 +143,7 @@ class Pretraining:
 
     @torch.no_grad()
     def begin(self) -> None:
-        """Take from the data what sound and losses are measured in."""
+        """Take from the data what sound and losses are measured in, and from `--start` weights."""
         mae, talking, speech = self.mae, self.train.talking, self.train.speech
         samples = talking.samples[talking.draw(16 * self.piece)]
         if len(speech.samples):
@@ -150,6 +152,8 @@ class Pretraining:
         sound = torch.cat([torch.cat(mae.hearing(part), -1).flatten(0, 1) for part in waves])
         mae.sound_mean.copy_(sound.mean(0))
         mae.sound_std.copy_(sound.std(0).clamp(min=0.1))
+        if self.args.start:
+            mae.load_state_dict(load_file(self.args.start / "model.safetensors"))
         starts = talking.draw(4 * self.piece)
         parts = [self.patches(self.train, talking, part, True) for part in starts.split(self.piece)]
         faces = torch.cat([part.faces for part in parts]).float()
@@ -219,10 +223,8 @@ class Pretraining:
         chosen = store.talking.spread(per_person)
         every = [*partitions(config), *streams(config)]
         regions = {"mouth": MOUTH_PLACES, "eyes": EYE_PLACES}
-        total, errors = (
-            torch.zeros(len(every), 4, device=self.device),
-            {name: [] for name in regions},
-        )
+        total = torch.zeros(len(every), 4, device=self.device)
+        errors: dict[str, list[Tensor]] = {name: [] for name in regions}
         for part in chosen.split(self.piece):
             patches = self.patches(store, store.talking, part, False)
             sounding = store.talking.sounding[part]
@@ -300,7 +302,7 @@ class Pretraining:
         self.steps, self.windows, self.elapsed, self.best = state["done"]
         torch.manual_seed(self.args.seed + self.steps)
 
-    def log(self, record: dict[str, float | str]) -> None:
+    def log(self, record: Mapping[str, object]) -> None:
         self.args.run.mkdir(parents=True, exist_ok=True)
         with (self.args.run / "log.jsonl").open("a") as file:
             file.write(json.dumps(record) + "\n")
@@ -408,6 +410,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--bf16", action=argparse.BooleanOptionalAction, help="default: on CUDA")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--state", type=Path, help="what to resume from (default: RUN/state.pt)")
+    parser.add_argument(
+        "--start", type=Path, help="folder with weights to begin from, of this size"
+    )
     parser.add_argument("--tiny", action="store_true", help="the smallest sizes, for tests")
     parser.add_argument("--speeds", action="store_true", help="afterwards, measure how fast it is")
     parser.add_argument("--seed", type=int, default=0)
