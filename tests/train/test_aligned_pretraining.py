@@ -13,6 +13,7 @@ import torch
 
 from deeploc.media.writer import Mp4Writer
 from deeploc.models.aligned_mae import (
+    MOUTH_PLACES,
     AlignedConfig,
     AlignedMAE,
 )
@@ -32,6 +33,8 @@ from train.aligned.store import (
     Store,
     draw_hidden,
     draw_hidden_speech,
+    hidden_region,
+    hide,
 )
 from train.aligned.variation import (
     varied_faces,
@@ -149,7 +152,8 @@ def test_the_learning_rate_rises_and_falls():
 
 
 def test_it_trains_within_its_time_and_goes_on(cache, tmp_path):
-    _, log = run(cache, tmp_path / "run", 0.01)
+    _, log = run(cache, tmp_path / "run", 0.01, "--views", "2")
+    assert log[0]["steps"] == log[0]["windows"]  # batches of 2, each learnt from twice
     splits = {record["of"] for record in log}
     assert splits == {"training", "dev", "train"}
     model = AlignedMAE.from_pretrained(tmp_path / "run")
@@ -163,3 +167,21 @@ def test_it_trains_within_its_time_and_goes_on(cache, tmp_path):
     _, again = run(cache, tmp_path / "more", 0.001, *start)
     ends = [[r for r in records if r["of"] == "dev"][-1] for records in (longer, again)]
     assert ends[1]["psnr mouth"] == pytest.approx(ends[0]["psnr mouth"], abs=0.05)
+
+
+def test_the_pretrained_weights_load_and_expect_a_face_rather_than_noise():
+    folder = Path(__file__).parents[2] / "train" / "pretrained"
+    assert (folder / "model.safetensors").stat().st_size <= 16_000_000
+    mae = AlignedMAE.from_pretrained(folder).float().eval()
+    assert mae.config == AlignedConfig()
+    assert all(bool(value.isfinite().all()) for value in mae.state_dict().values())
+    rows = np.linspace(200, 80, 192, dtype=np.uint8)[:, None, None]
+    faces = torch.from_numpy(np.broadcast_to(rows, (192, 192, 3)).copy()).permute(2, 0, 1)
+    faces = faces.expand(1, 16, -1, -1, -1)
+    with torch.inference_mode():
+        patches = mae.targets(faces, torch.zeros(1, 16 * 640 + 512))
+        asked = hide(mae.config, hidden_region(mae.config, MOUTH_PLACES), 1)
+        encoded = mae.encode(mae.embed(patches), asked.visible)
+        expected = mae.decode(encoded, asked.pictures, asked.sounds)
+    assert -1.5 < float(expected.faces.mean()) < 1.5
+    assert float(expected.faces.std()) > 0.05

@@ -177,18 +177,26 @@ class Pretraining:
             return self.mae.decode(encoded, hidden.pictures, hidden.sounds)
 
     def step(self, progress: float, kind: str | None = None) -> Tensor:
-        """One step of the optimizer, `progress` 0..1 through the time; `(4,)` as `loss_of`. `kind`:
-        what is hidden, see `draw_hidden`; at random by default."""
+        """`--views` steps of the optimizer on one batch, each with other patches hidden; `progress`
+        0..1 through the time; the mean `(4,)` as `loss_of`. `kind`: what is hidden, see
+        `draw_hidden`; at random by default."""
         rate = self.args.lr * rate_at(progress)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         kind = kind or KINDS[int(torch.multinomial(torch.tensor(KIND_CHANCES), 1))]
-        talking, speech = self.train.talking, self.train.speech
+        talking = self.train.talking
         chosen = talking.draw(self.batch, quiet=kind in ("picture", "sound"))
         with torch.no_grad():
             patches = self.patches(self.train, talking, chosen, True)
+        self.windows += self.batch
+        sounding = talking.sounding[chosen]
+        views = [self._learn(patches, kind, sounding) for _ in range(self.args.views)]
+        return torch.stack(views).mean(0)
+
+    def _learn(self, patches: AlignedPatches, kind: str, sounding: Tensor) -> Tensor:
+        """One step of the optimizer."""
         hidden = draw_hidden(self.mae.config, kind, self.batch, self.device)
-        losses = self._loss(patches, hidden, talking.sounding[chosen])
+        losses, speech = self._loss(patches, hidden, sounding), self.train.speech
         if len(speech.samples):
             losses = losses + self._speech_loss(speech) / 2
         loss = losses[:2].sum() + SURPRISE_WEIGHT * losses[2:].sum()
@@ -198,7 +206,6 @@ class Pretraining:
         if bool(norm.isfinite()):
             self.optimizer.step()
         self.steps += 1
-        self.windows += self.batch
         return losses.detach()
 
     def _speech_loss(self, speech: Starts) -> Tensor:
@@ -399,6 +406,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("run", type=Path, help="folder for the result")
     parser.add_argument("--minutes", type=float, default=8.0, help="of training, all runs together")
     parser.add_argument("--batch", type=int, default=256, help="windows a step")
+    parser.add_argument("--views", type=int, default=1, help="ways in which a window is hidden")
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--decay", type=float, default=0.1)
     parser.add_argument(
