@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PARTS = (
     *("README.md", "LICENSE", "requirements.txt", "packages.txt", "app.py"),
-    *("app", "deeploc", "assets"),
+    *("app", "deeploc", "assets", "docs"),
 )
 WITHOUT = shutil.ignore_patterns("__pycache__", "*.pyc", "*.pyi", ".*")
 LARGE = ("*.safetensors", "*.npz", "*.mp4", "*.png")  # the Hub takes binary files through LFS only

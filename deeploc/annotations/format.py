@@ -36,7 +36,10 @@ class Source:
         """Raises `BadAnnotations` where the file is missing or holds no UTF-8."""
         try:
             return self.path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            cause = error.strerror or type(error).__name__
+            raise BadAnnotations(f"{self.name} can't be opened: {cause}.") from error
+        except UnicodeDecodeError as error:
             raise BadAnnotations(f"{self.name} can't be read as a text file: {error}.") from error
 
     @property
