@@ -38,7 +38,7 @@ class Source:
             return self.path.read_text(encoding="utf-8-sig")
         except OSError as error:
             cause = error.strerror or type(error).__name__
-            raise BadAnnotations(f"{self.name} can't be opened: {cause}.") from error
+            raise BadAnnotations(f"{self.name} can't be read: {cause}.") from error
         except UnicodeDecodeError as error:
             raise BadAnnotations(f"{self.name} can't be read as a text file: {error}.") from error
 

@@ -215,7 +215,7 @@ def test_what_cannot_be_read_is_said(tmp_path, content, words):
 
 
 def test_missing_and_binary_files(tmp_path):
-    with pytest.raises(BadAnnotations, match=r"nothing\.json can't be read"):
+    with pytest.raises(BadAnnotations, match=r"nothing\.json can't be read: No such file"):
         read_truths(tmp_path / "nothing.json")
     (tmp_path / "clip.mp4").write_bytes(b"\x00\xff\xfe\x80" * 50)
     with pytest.raises(BadAnnotations, match=r"clip\.mp4 can't be read as a text file"):
