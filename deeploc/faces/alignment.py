@@ -18,10 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 
 from deeploc.faces.track import FaceTrack
-from deeploc.media.clip import (
-    Clip,
-    LazyFrame,
-)
+from deeploc.media.clip import Clip, LazyFrame
 
 # left eye, right eye, nose, left and right corner of the mouth, as seen in the picture
 TEMPLATE = np.array(

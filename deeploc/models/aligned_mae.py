@@ -25,18 +25,8 @@ from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 from torch.nn import functional
 
-from deeploc.models.hearing import (
-    ROW_BINS,
-    SOUND_BINS,
-    SOUND_ROWS,
-    Hearing,
-)
-from deeploc.models.mae import (
-    BANDS,
-    REBUILT,
-    laplacian,
-    log_energy,
-)
+from deeploc.models.hearing import ROW_BINS, SOUND_BINS, SOUND_ROWS, Hearing
+from deeploc.models.mae import BANDS, REBUILT, laplacian, log_energy
 
 SIDE, GRID, PATCH = 192, 8, 12  # pixels of the square; cells a side; values along a patch
 CELL = SIDE // GRID

@@ -19,11 +19,7 @@ from deeploc.models.aligned_mae import (
     streams,
     surprises,
 )
-from deeploc.models.hearing import (
-    LINEAR_BINS,
-    MEL_BINS,
-    Hearing,
-)
+from deeploc.models.hearing import LINEAR_BINS, MEL_BINS, Hearing
 
 SMALL = AlignedConfig(width=32, depth=1, heads=2, decoder_width=32, decoder_depth=1)
 

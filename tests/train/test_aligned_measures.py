@@ -6,31 +6,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from deeploc.models.aligned_mae import (
-    MOUTH_PLACES,
-    PLACES,
-    AlignedConfig,
-    AlignedMAE,
-)
-from deeploc.timeline import (
-    Segment,
-    Timeline,
-)
-from train.aligned.error import (
-    forged_steps,
-    frame_auc,
-    interval,
-    measure,
-    readings,
-)
+from deeploc.models.aligned_mae import MOUTH_PLACES, PLACES, AlignedConfig, AlignedMAE
+from deeploc.timeline import Segment, Timeline
+from train.aligned.error import forged_steps, frame_auc, interval, measure, readings
 from train.aligned.pack import split_people
-from train.aligned.reconstruction import (
-    box_of,
-    in_colours_of,
-    measured,
-    settled,
-    smooth_surface,
-)
+from train.aligned.reconstruction import box_of, in_colours_of, measured, settled, smooth_surface
 
 BOX = box_of(MOUTH_PLACES)
 

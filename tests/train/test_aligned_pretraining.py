@@ -12,11 +12,7 @@ import pytest
 import torch
 
 from deeploc.media.writer import Mp4Writer
-from deeploc.models.aligned_mae import (
-    MOUTH_PLACES,
-    AlignedConfig,
-    AlignedMAE,
-)
+from deeploc.models.aligned_mae import MOUTH_PLACES, AlignedConfig, AlignedMAE
 from train.aligned.cache import (
     SIDE,
     STEP_SAMPLES,
@@ -28,18 +24,8 @@ from train.aligned.cache import (
     write_sound,
 )
 from train.aligned.pretrain import rate_at
-from train.aligned.store import (
-    KINDS,
-    Store,
-    draw_hidden,
-    draw_hidden_speech,
-    hidden_region,
-    hide,
-)
-from train.aligned.variation import (
-    varied_faces,
-    varied_waves,
-)
+from train.aligned.store import KINDS, Store, draw_hidden, draw_hidden_speech, hidden_region, hide
+from train.aligned.variation import varied_faces, varied_waves
 
 STEPS = 20
 COMMAND = """

@@ -5,22 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from deeploc.faces.alignment import (
-    MIDDLE,
-    TEMPLATE,
-    align,
-    align_track,
-    aligned_faces,
-)
+from deeploc.faces.alignment import MIDDLE, TEMPLATE, align, align_track, aligned_faces
 from deeploc.faces.detector import Detections
-from deeploc.faces.tracker import (
-    DETECT_EVERY,
-    track_faces,
-)
-from tests.unit.test_faces import (
-    DrawnClip,
-    DrawnFrame,
-)
+from deeploc.faces.tracker import DETECT_EVERY, track_faces
+from tests.unit.test_faces import DrawnClip, DrawnFrame
 
 
 def landmarks(middle, side, tilt):

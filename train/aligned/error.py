@@ -20,20 +20,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deeploc.annotations import (
-    ClipTruth,
-    read_truths,
-)
-from deeploc.faces.alignment import (
-    align_track,
-    aligned_faces,
-)
+from deeploc.annotations import ClipTruth, read_truths
+from deeploc.faces.alignment import align_track, aligned_faces
 from deeploc.faces.detector import FaceDetector
 from deeploc.faces.tracker import track_faces
-from deeploc.media.clip import (
-    VIDEO_RATE_HZ,
-    open_clip,
-)
+from deeploc.media.clip import VIDEO_RATE_HZ, open_clip
 from deeploc.models.aligned_mae import (
     EYE_PLACES,
     MOUTH_PLACES,
@@ -48,10 +39,7 @@ from deeploc.models.aligned_mae import (
 from deeploc.models.hearing import EDGE_SAMPLES
 from train.aligned.cache import STEP_SAMPLES
 from train.aligned.store import Store
-from train.aligned.variation import (
-    centred,
-    plain_waves,
-)
+from train.aligned.variation import centred, plain_waves
 
 BATCH = 8
 RESAMPLES = 2000
@@ -90,7 +78,8 @@ def measure(
     reach = length * STEP_SAMPLES + 2 * EDGE_SAMPLES
     for first in range(0, len(starts), BATCH):
         batch = starts[first : first + BATCH]
-        pictures = np.stack([np.stack(shown[s : s + length]) for s in batch])  # type: ignore[arg-type]
+        windows = ([face for face in shown[s : s + length] if face is not None] for s in batch)
+        pictures = np.stack([np.stack(window) for window in windows])
         waves = np.stack([padded[s * STEP_SAMPLES :][:reach] for s in batch])
         patches = mae.targets(
             torch.from_numpy(pictures).permute(0, 1, 4, 2, 3).contiguous(), torch.from_numpy(waves)

@@ -33,37 +33,16 @@ import torch
 from tqdm import tqdm
 
 from deeploc.errors import DeepLocError
-from deeploc.faces.alignment import (
-    Alignment,
-    align_track,
-    aligned_faces,
-)
+from deeploc.faces.alignment import Alignment, align_track, aligned_faces
 from deeploc.faces.detector import FaceDetector
 from deeploc.faces.tracker import track_faces
-from deeploc.media.clip import (
-    VIDEO_RATE_HZ,
-    Clip,
-    open_clip,
-)
+from deeploc.media.clip import VIDEO_RATE_HZ, Clip, open_clip
 from deeploc.media.formats import is_sound
 from deeploc.media.writer import Mp4Writer
-from train.aligned.cache import (
-    MARGIN,
-    SIDE,
-    STEP_SAMPLES,
-    Piece,
-    write_index,
-    write_sound,
-)
+from train.aligned.cache import MARGIN, SIDE, STEP_SAMPLES, Piece, write_index, write_sound
 from train.data.sound_files import read_sound
-from train.data.splits import (
-    SPLIT_SEED,
-    split_identities,
-)
-from train.forge.manifest import (
-    generated_identities,
-    read_manifest,
-)
+from train.data.splits import SPLIT_SEED, split_identities
+from train.forge.manifest import generated_identities, read_manifest
 
 FEWEST_STEPS = 16
 ORDINARY = "clip terms unknown"  # how the licence of ordinary footage ends

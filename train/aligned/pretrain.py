@@ -52,13 +52,7 @@ from train.aligned.store import (
     hidden_region,
     hide,
 )
-from train.aligned.variation import (
-    centred,
-    plain_waves,
-    varied_faces,
-    varied_times,
-    varied_waves,
-)
+from train.aligned.variation import centred, plain_waves, varied_faces, varied_times, varied_waves
 
 TINY = AlignedConfig(width=32, depth=1, heads=2, decoder_width=32, decoder_depth=1)
 WARM_UP = 0.04  # of the time

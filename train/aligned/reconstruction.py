@@ -30,20 +30,9 @@ from deeploc.models.aligned_mae import (
     AlignedMAE,
     paste_faces,
 )
-from train.aligned.cache import (
-    MARGIN,
-    read_faces,
-    read_index,
-)
-from train.aligned.store import (
-    Store,
-    hidden_region,
-    hide,
-)
-from train.aligned.variation import (
-    centred,
-    plain_waves,
-)
+from train.aligned.cache import MARGIN, read_faces, read_index
+from train.aligned.store import Store, hidden_region, hide
+from train.aligned.variation import centred, plain_waves
 
 REGIONS = {"mouth": MOUTH_PLACES, "eyes": EYE_PLACES}
 METHODS = (

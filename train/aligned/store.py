@@ -26,18 +26,8 @@ from deeploc.models.aligned_mae import (
     AlignedConfig,
     partitions,
 )
-from deeploc.models.hearing import (
-    EDGE_SAMPLES,
-    SOUND_ROWS,
-)
-from train.aligned.cache import (
-    SIDE,
-    STEP_SAMPLES,
-    Piece,
-    read_faces,
-    read_index,
-    read_sound,
-)
+from deeploc.models.hearing import EDGE_SAMPLES, SOUND_ROWS
+from train.aligned.cache import SIDE, STEP_SAMPLES, Piece, read_faces, read_index, read_sound
 from train.aligned.variation import HISTORY_SAMPLES
 
 BEFORE = HISTORY_SAMPLES + EDGE_SAMPLES

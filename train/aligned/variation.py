@@ -14,10 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from deeploc.models.aligned_mae import SIDE
-from deeploc.models.hearing import (
-    EDGE_SAMPLES,
-    RATE_HZ,
-)
+from deeploc.models.hearing import EDGE_SAMPLES, RATE_HZ
 
 HISTORY_SAMPLES = 4800  # of sound before a window, for its reverberation
 FFT = 16384
