@@ -137,6 +137,7 @@ def test_the_learning_rate_rises_and_falls():
     assert np.argmax(rates) < 10
 
 
+@pytest.mark.slow
 def test_it_trains_within_its_time_and_goes_on(cache, tmp_path):
     _, log = run(cache, tmp_path / "run", 0.01, "--views", "2")
     assert log[0]["steps"] == log[0]["windows"]  # batches of 2, each learnt from twice
