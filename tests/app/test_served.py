@@ -176,7 +176,7 @@ def test_programs_talk_to_it_over_mcp(tmp_path):
     with Served(ROOT, DEEPLOC_MODEL=str(tmp_path / "none"), DEEPLOC_MCP="1") as page:
         tools = {tool.name.rpartition("_")[2]: tool for tool in anyio.run(ask, page.address)}
     assert set(tools) == {"analyse", "compare", "formats"}
-    assert "JSON schema 1" in tools["analyse"].description
+    assert "JSON schema 2" in tools["analyse"].description
     face = tools["analyse"].inputSchema["properties"]["face"]
     assert face["description"].startswith("Number of the face to score")
 
