@@ -14,6 +14,7 @@ from deeploc.errors import DeepLocError
 VERBS = {
     "run": ("train.run", "from a dataset to a checkpoint: extract, pretrain, discover"),
     "forge": ("train.forge.corpus", "a corpus of partial forgeries from authentic clips"),
+    "everyday": ("train.everyday.corpus", "clips under everyday changes, which are no forgery"),
     "vocoder": ("train.forge.sound.fit_vocoder", "fit a neural vocoder for the forge"),
     "extract": ("train.data.extract", "a dataset as face crops, mel and vocoder lines"),
     "pretrain": ("train.pretrain", "the masked autoencoder, on authentic clips"),

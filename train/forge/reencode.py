@@ -62,8 +62,13 @@ def _undelay(decoded: np.ndarray, audio: np.ndarray) -> np.ndarray:
     return decoded[delay : delay + len(audio)]
 
 
-def reencode_frames(frames: np.ndarray, codec: str, quality: int) -> np.ndarray:
-    """`frames (T, H, W, 3) uint8`, H and W even, through a video codec."""
+def reencode_frames(
+    frames: np.ndarray, codec: str, quality: int, kbits: int | None = None
+) -> np.ndarray:
+    """`frames (T, H, W, 3) uint8`, H and W even, through a video codec.
+
+    `kbits`: a bitrate in kbit/s that H.264 keeps to instead of a quality. `libvpx-vp9` takes a CRF.
+    """
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="matroska") as container:
         stream = cast(av.VideoStream, container.add_stream(codec, rate=round(VIDEO_RATE_HZ)))
@@ -72,7 +77,14 @@ def reencode_frames(frames: np.ndarray, codec: str, quality: int) -> np.ndarray:
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         if codec == "libx264":
             # mbtree: see `deeploc.media.write_clip`
-            stream.options = {"crf": str(quality), "preset": "veryfast", "mbtree": "0"}
+            stream.options = {"preset": "veryfast", "mbtree": "0"}
+            if kbits is None:
+                stream.options |= {"crf": str(quality)}
+            else:
+                stream.bit_rate = kbits * 1000
+        elif codec == "libvpx-vp9":
+            stream.bit_rate = 0  # the CRF alone decides
+            stream.options = {"crf": str(quality), "deadline": "realtime", "cpu-used": "8"}
         else:
             stream.bit_rate = 50_000_000
             stream.options = {"qmin": str(quality), "qmax": str(quality)}
