@@ -17,6 +17,7 @@ from train.everyday import corpus, delivery, editing
 from train.everyday.recording import ADDED, Change, Recording
 from train.everyday.registry import KINDS
 
+N_STEPS = 60
 SIZE = (64, 96)
 FACE = (36.0, 16.0, 60.0, 44.0)
 EDITING = [name for name, kind in KINDS.items() if kind.group == "editing"]
@@ -25,11 +26,12 @@ OWN = [*EDITING, *DELIVERY]
 
 
 def recorded(n_steps: int, size: tuple[int, int] = SIZE, seed: int = 0) -> Recording:
-    """A texture that moves three pixels a step to the right, and a modulated tone with noise."""
+    """A texture that moves three pixels a step to the left, and a modulated tone with noise."""
     rng = np.random.default_rng(seed)
-    field = gaussian_filter(rng.standard_normal((*size, 3)), (1.5, 1.5, 0), mode="wrap")
+    field = rng.standard_normal((size[0], size[1] + 3 * n_steps, 3))
+    field = gaussian_filter(field, (1.5, 1.5, 0))
     field = np.clip(128 + 45 * field / field.std(), 0, 255).astype(np.uint8)
-    frames = np.stack([np.roll(field, 3 * step, axis=1) for step in range(n_steps)])
+    frames = np.stack([field[:, 3 * step : 3 * step + size[1]] for step in range(n_steps)])
     times = np.arange(n_steps * STEP_SAMPLES) / 16_000
     audio = 0.2 * np.sin(2 * np.pi * 300 * times) * (1.2 + np.sin(2 * np.pi * 3 * times)) / 2.2
     audio += 0.02 * rng.standard_normal(len(times))
@@ -42,7 +44,7 @@ def changed(name: str, recording: Recording, seed: int = 0) -> Change:
     return KINDS[name].change(recording, np.random.default_rng(seed), other)
 
 
-def many(name: str, recording: Recording, seeds: int = 12) -> list[Change]:
+def many(name: str, recording: Recording, seeds: int = 8) -> list[Change]:
     """The first changes of a kind that seeds give."""
     return [changed(name, recording, seed) for seed in range(seeds)]
 
@@ -56,7 +58,7 @@ def outside(change: Change) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def clip() -> Recording:
-    return recorded(75)
+    return recorded(N_STEPS)
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -84,7 +86,7 @@ def test_a_kind_takes_short_faceless_and_silent_clips(name, case):
         recording = recording.with_audio(np.zeros_like(recording.audio))
     if case == "faceless":
         recording = Recording.of(recording.frames, recording.audio)
-    for seed in range(2):
+    for seed in range(2 if name in EDITING else 1):
         change = changed(name, recording, seed)
         made = change.recording
         assert made.frames.shape[1:] == recording.frames.shape[1:]
@@ -130,11 +132,13 @@ def test_a_third_of_the_kinds_is_held_out_and_never_part_of_several_in_a_row():
 def test_a_jump_cut_takes_a_piece_out_of_picture_and_sound(clip):
     for change in many("jump-cut", clip):
         removed = change.params["removed"]
-        kept = np.delete(np.arange(75), np.concatenate([np.arange(*piece) for piece in removed]))
+        kept = np.delete(
+            np.arange(N_STEPS), np.concatenate([np.arange(*piece) for piece in removed])
+        )
         assert np.array_equal(change.recording.source_steps, kept)
         for start, end in change.spans:
             assert change.recording.source_steps[end - 1] > start + 1
-    forged = np.zeros(75, bool)
+    forged = np.zeros(N_STEPS, bool)
     start, end = removed[0]
     forged[start:end] = True
     assert not change.recording.moved(forged).any()
@@ -144,7 +148,9 @@ def test_a_reverse_shot_adds_somebody_else_as_loud_as_the_clip(clip):
     for change in many("reverse-shot", clip):
         (start, end), made = change.spans[0], change.recording
         assert (made.source_steps[start:end] == ADDED).all()
-        assert np.array_equal(np.delete(made.source_steps, np.arange(start, end)), np.arange(75))
+        assert np.array_equal(
+            np.delete(made.source_steps, np.arange(start, end)), np.arange(N_STEPS)
+        )
         inserted = made.taken(np.arange(start, end))
         levels = [editing._loudness_db(item.audio) for item in (inserted, clip)]
         assert abs(levels[0] - levels[1]) < 2.5
@@ -203,13 +209,13 @@ def shown_steps(frames: np.ndarray, clip: Recording) -> np.ndarray:
 def test_a_frame_rate_repeats_and_drops_what_it_must(name, fewest, most, clip):
     nearest = [
         change
-        for change in many(name, clip, 8)
+        for change in many(name, clip, 6)
         if change.params["manner"] == "nearest" and change.params["jitter_s"] == 0
     ]
     assert nearest
     for change in nearest:
         steps = shown_steps(change.recording.frames, clip)
-        assert (np.abs(steps - np.arange(75)) <= 1).all()
+        assert (np.abs(steps - np.arange(N_STEPS)) <= 1).all()
         assert fewest <= (np.diff(steps) == 0).sum() <= most
 
 

@@ -295,7 +295,8 @@ def build(
 
 def _can_be_beside(other: ClipTruth, clip: ClipTruth) -> bool:
     """Whether `other` shows somebody else, honest, of the same split."""
-    return not other.forged and other.split == clip.split and other.identity != clip.identity
+    one, two = (item.identity or item.original or item.file for item in (other, clip))
+    return not other.forged and other.split == clip.split and one != two
 
 
 def _changed(tasks: list[Task], workers: int) -> Iterator[tuple[ClipTruth, list[dict[str, Any]]]]:
