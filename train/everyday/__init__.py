@@ -1,1 +1,1 @@
-"""Everyday changes: what happens to honest clips, in the room, in the camera, in the cut, on the way."""
+"""Everyday changes: what happens to honest clips in a room, a camera, a cut, or on the way."""
