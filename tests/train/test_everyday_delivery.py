@@ -17,6 +17,8 @@ from train.everyday import corpus, delivery, editing
 from train.everyday.recording import ADDED, Change, Recording
 from train.everyday.registry import KINDS
 
+pytestmark = pytest.mark.slow
+
 N_STEPS = 60
 SIZE = (64, 96)
 FACE = (36.0, 16.0, 60.0, 44.0)

@@ -147,7 +147,7 @@ def test_white_balance_moves_red_against_blue(still):
 
 def test_a_fade_reaches_its_colour(clip):
     for seed in range(8):
-        change = changed("fade", clip, seed)
+        change = changed("picture-fade", clip, seed)
         (start, end), frames = change.spans[0], change.recording.frames
         place = {"in": start, "out": end - 1, "through": middle(change)}[change.params["manner"]]
         assert (frames[place] == change.params["colour"]).all()

@@ -150,7 +150,7 @@ def test_a_pause_within_falls_into_a_quiet_moment_and_has_no_clicks():
 
 @pytest.mark.parametrize("manner", ["in", "out", "both"])
 def test_a_fade_begins_or_ends_with_nothing(manner):
-    audio = drawn("fade", manner=manner).recording.audio
+    audio = drawn("sound-fade", manner=manner).recording.audio
     ends = {"in": [audio[:80]], "out": [audio[-80:]], "both": [audio[:80], audio[-80:]]}
     assert all(loudness(end) < 0.0005 for end in ends[manner])
     middle = slice(len(audio) // 3, -(len(audio) // 3))

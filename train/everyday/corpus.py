@@ -46,8 +46,14 @@ from deeploc.timeline import FrameGrid, Timeline
 from train.config import keep_config
 from train.data.cache import METADATA
 from train.everyday import (  # noqa: F401  imported for the kinds that they register
+    camera,
     delivery,
     editing,
+    noises,
+    overlays,
+    picture,
+    silence,
+    sound,
 )
 from train.everyday.recording import Change, Recording
 from train.everyday.registry import KINDS

@@ -65,7 +65,7 @@ def step_white_balance(
     return _relight(recording, rng, lambda weight: np.exp(gains * weight), params)
 
 
-@everyday("fade", "picture")
+@everyday("picture-fade", "picture")
 def fade(recording: Recording, rng: np.random.Generator, other: Recording | None) -> Change:
     """The picture from or to black or white, or through it, while the sound goes on."""
     manner, colour = str(rng.choice(["in", "out", "through"])), int(rng.choice([0, 0, 255]))

@@ -66,6 +66,8 @@ class Recording:
     def with_frames(self, frames: np.ndarray) -> Recording:
         """The same sound and truth under other pixels `(T, H, W, 3)`."""
         assert len(frames) == self.n_steps, (len(frames), self.n_steps)
+        if frames.dtype == np.uint8:
+            return replace(self, frames=frames)
         return replace(self, frames=np.clip(np.rint(frames), 0, 255).astype(np.uint8))
 
     def with_audio(self, audio: np.ndarray) -> Recording:

@@ -137,7 +137,7 @@ def _rounded(**params: float) -> dict[str, float]:
     return {name: round(float(value), 3) for name, value in params.items()}
 
 
-@everyday("fade", "sound")
+@everyday("sound-fade", "sound")
 def fade(recording: Recording, rng: np.random.Generator, other: Recording | None) -> Change:
     """The sound fades in, out, or both, to nothing."""
     manner = str(rng.choice(["in", "out", "both"]))
