@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.app.browser import CURRENT_TIME, analysed, block, upload
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 LONGER = pytest.mark.slow

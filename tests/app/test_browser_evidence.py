@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from tests.app.browser import analysed, click_at, cursor_s
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 INSPECTED = "document.querySelector('.dl-inspected video')"
 # the step that the first tile of the fake inspection clip tells in 7 stripes

@@ -12,6 +12,8 @@ from train.everyday.recording import Change, Recording
 from train.everyday.registry import KINDS
 
 MODULES = {module.__name__ for module in (camera, overlays, picture)}
+pytestmark = pytest.mark.slow
+
 NAMES = [name for name, kind in KINDS.items() if kind.change.__module__ in MODULES]
 SEEDS = range(4)
 MOVING = ("punch-in", "slow-zoom", "camera-shake", "motion-blur")

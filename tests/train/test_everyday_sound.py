@@ -10,6 +10,8 @@ from train.everyday import noises, silence, sound  # noqa: F401  # they register
 from train.everyday.recording import ADDED, Change, Recording
 from train.everyday.registry import KINDS
 
+pytestmark = pytest.mark.slow
+
 NAMES = [name for name, kind in KINDS.items() if kind.group == "sound"]
 SILENCES = ("silence-before", "silence-behind", "silence-within")
 ADDITIONS = ("music", "noise-burst", "breath", "laughter-or-applause")
