@@ -177,7 +177,7 @@ def test_a_cutaway_hides_the_face_and_keeps_the_sound(clip):
 def test_the_sound_of_a_clip_goes_on_under_the_picture_of_another(clip):
     for change in many("sound-of-another", clip):
         start, end = change.spans[0]
-        assert change.params["covered"] == [[start, end]]
+        assert change.covered == ((start, end),)
         assert np.array_equal(change.recording.audio, clip.audio)
         other = change.recording.frames[start:end].astype(float)
         assert np.abs(other - clip.frames[start:end]).mean() > 8

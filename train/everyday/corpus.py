@@ -161,6 +161,7 @@ def change_clip(task: Task) -> list[dict[str, Any]]:
                 "held_out": kind in KINDS and KINDS[kind].held_out,
                 "spans": change.spans,
                 "params": change.params,
+                "covered": change.covered,
                 "steps": change.recording.n_steps,
                 "forged": {
                     stream: moved_runs(clip, stream, recording.n_steps, change)
@@ -208,17 +209,11 @@ def _detector() -> FaceDetector:
 
 def moved_runs(clip: ClipTruth, stream: Stream, n_steps: int, change: Change) -> list[list[int]]:
     """The forged steps `[start, end)` of a stream after a change; of `fused`, those that are of
-    neither picture nor sound.
-
-    Steps whose picture is covered by another are not forged in the picture any more.
-    """
+    neither picture nor sound."""
     grid = FrameGrid(VIDEO_RATE_HZ, n_steps)
     labels = {name: step_labels(clip.segments[name], grid) for name in STREAMS}
     labels["fused"] &= ~(labels["visual"] | labels["audio"])
-    forged = change.recording.moved(labels[stream])
-    if stream == "visual":
-        for start, end in change.params.get("covered", ()):
-            forged[start:end] = False
+    forged = change.moved(labels[stream], stream)
     edges = np.flatnonzero(np.diff(forged.astype(np.int8), prepend=0, append=0))
     return edges.reshape(-1, 2).tolist()
 

@@ -1,8 +1,8 @@
 """Everyday changes of editing: cuts, two people in turn, pictures over other sound, cards.
 
 What an editor adds is `ADDED`, what is cut away is gone. Where another picture lies over the sound
-of the clip, the steps stay those of the clip, for its sound goes on: `params["covered"]` then lists
-the steps `[start, end)` whose picture is not the clip's. Nothing here reads a file.
+of the clip, the steps stay those of the clip, for its sound goes on: `Change.covered` then lists
+the steps whose picture is not the clip's. Nothing here reads a file.
 """
 
 from __future__ import annotations
@@ -95,10 +95,7 @@ def cutaway(recording: Recording, rng: np.random.Generator, other: Recording | N
         shown = _defocused_pan(recording.frames[start:end], region, rng)
     else:
         shown = _landscape_pan(end - start, size, rng)
-    params: dict[str, Any] = {
-        "picture": "defocused" if defocused else "landscape",
-        "covered": [[start, end]],
-    }
+    params = {"picture": "defocused" if defocused else "landscape", "start": start, "end": end}
     nowhere = np.full((end - start, 4), np.nan, np.float32)
     return _covered(recording, (start, end), shown, nowhere, params)
 
@@ -115,8 +112,7 @@ def sound_of_another(
     piece = other.taken(np.arange(first, first + length))
     piece = _fitted(piece, recording.frames.shape[1:3])
     span = (start, start + length)
-    params: dict[str, Any] = {"covered": [[*span]], "other_start": first}
-    return _covered(recording, span, piece.frames, piece.face, params)
+    return _covered(recording, span, piece.frames, piece.face, {"other_start": first})
 
 
 @everyday("title-card", "editing")
@@ -172,7 +168,7 @@ def _covered(
     """The recording with other pictures and their face in a span, and all of its sound."""
     frames, faces = recording.frames.copy(), recording.face.copy()
     frames[slice(*span)], faces[slice(*span)] = shown, face
-    return Change(replace(recording, frames=frames, face=faces), (span,), params)
+    return Change(replace(recording, frames=frames, face=faces), (span,), params, (span,))
 
 
 def _fitted(recording: Recording, size: tuple[int, ...]) -> Recording:

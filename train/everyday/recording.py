@@ -12,6 +12,7 @@ import numpy as np
 
 from deeploc.media.clip import AUDIO_RATE_HZ, VIDEO_RATE_HZ
 from deeploc.preprocess.audio import STEP_SAMPLES
+from deeploc.scores import Stream
 
 ADDED = -1  # of `Recording.source_steps`: what was not in the clip
 
@@ -104,8 +105,21 @@ def joined(*parts: Recording) -> Recording:
 @dataclass(frozen=True)
 class Change:
     """What a kind of everyday change made: the changed clip, the steps `[start, end)` of it that
-    look or sound other than before, and what was drawn."""
+    look or sound other than before, and what was drawn.
+
+    `covered`: the steps `[start, end)` in which another picture lies over the going-on sound.
+    """
 
     recording: Recording
     spans: tuple[tuple[int, int], ...]
     params: dict[str, Any] = field(default_factory=dict)
+    covered: tuple[tuple[int, int], ...] = ()
+
+    def moved(self, forged: np.ndarray, stream: Stream) -> np.ndarray:
+        """Which steps of a stream are forged after the change, from `forged (T0,) bool` of the
+        unchanged clip: `(T,) bool`. A covered picture is not forged any more."""
+        steps = self.recording.moved(forged)
+        if stream == "visual":
+            for start, end in self.covered:
+                steps[start:end] = False
+        return steps
