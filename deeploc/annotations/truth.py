@@ -24,7 +24,9 @@ class ClipTruth:
     of the other two. `labels`: streams that a clip-level label calls forged or authentic, for files
     that name a clip forged without saying when; streams not in it follow from their segments.
     `families`: the generator family by stream, where the file tells. `original`: the authentic clip
-    that this one was made from. `split`: train, dev or test (a file's "val" is dev).
+    that this one was made from. `split`: train, dev or test (a file's "val" is dev). `footage`: the
+    kind of recording, as laboratory or ordinary. `change`: the kind of everyday change that was laid
+    over it, which is no forgery (`train/everyday`).
     """
 
     file: str
@@ -37,6 +39,8 @@ class ClipTruth:
     identity: str | None = None
     families: Mapping[Stream, str] = field(default_factory=dict)
     labels: Mapping[Stream, bool] = field(default_factory=dict)
+    footage: str | None = None
+    change: str | None = None
 
     @property
     def modify_visual(self) -> bool:

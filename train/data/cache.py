@@ -110,9 +110,11 @@ class CachedClip:
     def pristine(self) -> bool:
         """Whether it is an authentic talking face that nothing was done to.
 
-        A null forgery is authentic by its label too, but was blended or re-encoded.
+        A null forgery is authentic by its label too, but was blended or re-encoded; an everyday
+        change is no forgery either.
         """
-        return not (self.annotation.forged or self.annotation.families or self.audio_only)
+        a = self.annotation
+        return not (a.forged or a.families or a.change or self.audio_only)
 
     @property
     def reencoded(self) -> bool:

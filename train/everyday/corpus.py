@@ -5,7 +5,7 @@
 CLIPS is a folder of honest clips, or a corpus with its metadata, forgeries too: their truth follows
 every change. All leave through the same chain: 25 Hz and 16 kHz, at most 360 pixels high, of one
 quality for all versions of a clip. A version lies in the folder of its kind, unchanged ones in
-`unchanged`; `family_fused` in `metadata.json` names the kind, `changes.jsonl` what was drawn. Clips
+`unchanged`; `change` in `metadata.json` names the kind, `changes.jsonl` what was drawn. Clips
 without a face or without sound are named and left out. Interrupted, it resumes; a folder never
 mixes settings or clips.
 """
@@ -221,8 +221,7 @@ def moved_runs(clip: ClipTruth, stream: Stream, n_steps: int, change: Change) ->
 def version_truth(clip: ClipTruth, record: dict[str, Any]) -> ClipTruth:
     """The truth of one version of a clip.
 
-    The families of a forged clip stay; the family of `fused` is the kind, of forged clips too. A
-    stream whose forged steps are all gone is authentic.
+    The families of a forged clip stay. A stream whose forged steps are all gone is authentic.
     """
     grid = FrameGrid(VIDEO_RATE_HZ, record["steps"])
     segments = with_fused(
@@ -249,7 +248,8 @@ def version_truth(clip: ClipTruth, record: dict[str, Any]) -> ClipTruth:
         labels=labels,
         duration_s=grid.duration,
         original=made_from and version_file(UNCHANGED, made_from),
-        families=families if unchanged else {**families, "fused": record["kind"]},
+        families=families,
+        change=None if unchanged else record["kind"],
     )
 
 

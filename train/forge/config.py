@@ -37,6 +37,9 @@ def null_families() -> tuple[str, ...]:
 class ForgeConfig(SourceConfig):
     """What decides a corpus of forgeries, beside the clips that it is made from."""
 
+    footage: str | None = None
+    """what kind of recordings the clips are, as laboratory or ordinary: stored with every clip, so
+    that calibration and evaluation count each kind apart"""
     rounds: int = 1
     """how often a piece of the train split is forged"""
     speech_rounds: int = 4

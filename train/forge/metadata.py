@@ -45,6 +45,7 @@ def clip_record(
         "audio_channels": 1,
         "audio_frames": n_frames * STEP_SAMPLES,
         "identity": source.identity,
+        "footage": plan.config.footage,
         "family_visual": made["visual"]["family"] if "visual" in made else None,
         "family_audio": made["audio"]["family"] if "audio" in made else None,
         "visual_periods": periods.get("visual", []),

@@ -6,8 +6,8 @@ file's `timestamps` and `transcript` are not used. Its times are frame / 25, and
 container's, which the sound lengthens: a clip lasts `video_frames` / 25.
 
 Our own files (of `train.forge` and in every cache) are in this layout with more keys:
-`visual_periods`, `audio_periods`, `identity`, `family_visual`, `family_audio`, and `labels` where
-the two flags don't say it all.
+`visual_periods`, `audio_periods`, `identity`, `family_visual`, `family_audio`, `footage` and
+`change` where they are known, and `labels` where the two flags don't say it all.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from deeploc.scores import STREAMS, Stream
 from deeploc.timeline import Timeline
 
 OWN: tuple[Stream, Stream] = ("visual", "audio")
+TOLD = ("footage", "change")  # written only where they are known
 
 
 def lavdf_clip(row: Any) -> ClipTruth:
@@ -71,6 +72,8 @@ def lavdf_clip(row: Any) -> ClipTruth:
         to_identity(row.get("identity")),
         {stream: str(family) for stream, family in families.items() if family},
         labels,
+        row.get("footage") or None,
+        row.get("change") or None,
     )
 
 
@@ -124,6 +127,7 @@ def _row(clip: ClipTruth) -> dict[str, Any]:
         "identity": clip.identity,
     }
     row |= {f"family_{stream}": family for stream, family in clip.families.items()}
+    row |= {name: value for name in TOLD if (value := getattr(clip, name))}
     return row if clip.labels == flags else {**row, "labels": dict(clip.labels)}
 
 
