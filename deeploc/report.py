@@ -91,7 +91,8 @@ class Report:
 
     `band`: how much evidence of forgery `video_score` means for this checkpoint. `video_score` is
     None when too little could be scored. `proposals` are sorted by score and may overlap;
-    `timeline` is disjoint: what a user sees, each interval with the peak of its score.
+    `timeline` is disjoint: what a user sees, each interval with the peak of its score. `shots`
+    follow one another and cover the picture, one where it has no cut; none if nobody looked.
 
     Where it comes from: `media.sha256` (the analysed file), `model` (the checkpoint), `version` (of
     DeepLoc) and `settings`.
@@ -117,6 +118,7 @@ class Report:
     pts_s: np.ndarray | None = None
     sound: SoundEvidence | None = None
     inspection: Path | None = None
+    shots: tuple[Segment, ...] = ()
 
     @property
     def curves(self) -> tuple[Curve, ...]:

@@ -56,6 +56,7 @@ def report_to_dict(report: Report) -> dict[str, Any]:
         "proposals": [_localization(item) for item in report.proposals],
         "curves": [_curve(curve) for curve in report.curves],
         "scores": [_values(item) for item in report.scores],
+        "shots": [[round(shot.start, 3), round(shot.end, 3)] for shot in report.shots],
         "unscored": [
             _span(item.segment) | {"reason": item.reason, "stream": item.stream}
             for item in report.unscored
@@ -180,6 +181,7 @@ def _report(data: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Report
         evidence=_face(data, arrays),
         pts_s=arrays.get("pts_s"),
         sound=_sound(arrays),
+        shots=tuple(Segment(float(start), float(end)) for start, end in data.get("shots", ())),
     )
 
 

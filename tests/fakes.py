@@ -45,5 +45,6 @@ def fake_report(name="clip.mp4", **changes) -> Report:
         timing=Timing(0.5, {"decode": 0.1, "faces": 0.4}),
         version="0.2.0",
         settings=Settings(face=1, device="cpu"),
+        shots=(Segment(0, 0.8), Segment(0.8, 2.0)),
     )
     return replace(report, **changes)

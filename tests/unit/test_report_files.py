@@ -31,6 +31,7 @@ KEYS = {
     "proposals": {"start_s", "end_s", "score", "stream"},
     "curves": {"kind", "label", "description", "unit", "range", "usual", "proposes"},
     "scores": {"kind", "stream", "rate_hz", "marks", "values"},
+    "shots": [[0.0, 0.8], [0.8, 2.0]],
     "unscored": {"start_s", "end_s", "reason", "stream"},
     "warnings": ["The sound ends before the picture."],
     "timing": {"seconds_per_second", "stages"},
@@ -62,9 +63,10 @@ def test_the_json_has_exactly_these_keys():
 
 
 def test_the_published_schema_names_every_key(schema):
-    """What is written is described, and what must be there is written."""
+    """What is written is described, and what must be there is written: all but the shots."""
     described = schema.schema
-    assert list(described["properties"]) == list(KEYS) == described["required"]
+    assert list(described["properties"]) == list(KEYS)
+    assert described["required"] == [key for key in KEYS if key != "shots"]
     for key, wanted in KEYS.items():
         one = described["properties"][key]
         one = one.get("items", one)
@@ -134,6 +136,21 @@ def test_no_score_stays_no_score():
     data = report_to_dict(fake_report(video_score=None, timeline=(), proposals=()))
     assert data["video_score"] is None
     assert data["timeline"] == data["proposals"] == []
+
+
+def test_shots_are_pairs_of_seconds_and_none_where_they_are_missing(schema, tmp_path):
+    data = report_to_dict(fake_report())
+    assert data["shots"] == [[0, 0.8], [0.8, 2.0]]
+    (tmp_path / "new.json").write_text(json.dumps(data))
+    assert read_report(tmp_path / "new.json").shots == fake_report().shots
+    del data["shots"]
+    schema.validate(data)
+    (tmp_path / "before.json").write_text(json.dumps(data))
+    assert read_report(tmp_path / "before.json").shots == ()
+    for bad in ([[0, 1, 2]], [[0]], ["0-1"], [[1, 0]], None):
+        (tmp_path / "bad.json").write_text(json.dumps(data | {"shots": bad}))
+        with pytest.raises(BadReport):
+            read_report(tmp_path / "bad.json")
 
 
 def test_numpy_numbers_do_not_leak():
