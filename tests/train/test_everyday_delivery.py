@@ -6,14 +6,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from deeploc.annotations import ClipTruth, read_truths, write_lavdf
-from deeploc.annotations.truth import with_fused
-from deeploc.faces.detector import Detections, FaceDetector
-from deeploc.media.clip import open_clip
-from deeploc.media.writer import write_clip
 from deeploc.preprocess.audio import STEP_SAMPLES
-from deeploc.timeline import Segment, Timeline
-from train.everyday import corpus, delivery, editing
+from train.everyday import delivery, editing
 from train.everyday.recording import ADDED, Change, Recording
 from train.everyday.registry import KINDS
 
@@ -269,50 +263,3 @@ def test_several_in_a_row_names_what_was_done(clip):
     made = changed("several-in-a-row", clip).params["made"]
     assert 2 <= len(made) <= 3
     assert {entry["kind"] for entry in made} <= set(delivery.IN_A_ROW)
-
-
-def test_the_command_moves_the_truth_and_names_the_kinds(tmp_path, monkeypatch, capsys):
-    def detect(self, frames):
-        box = np.array([FACE], np.float32)
-        return [Detections(box, np.ones(1, np.float32), np.zeros((1, 5, 2), np.float32))] * len(
-            frames
-        )
-
-    monkeypatch.setattr(FaceDetector, "__call__", detect)
-    clips, out = tmp_path / "clips", tmp_path / "out"
-    clips.mkdir()
-    for number, name in enumerate(("ann", "bob")):
-        recording = recorded(40, seed=number)
-        write_clip(clips / f"{name}.mp4", recording.frames, recording.audio)
-    write_clip(clips / "mute.mp4", recording.frames, None)
-    spans = with_fused({"visual": Timeline.of([Segment(0.4, 0.8)])})
-    forged = ClipTruth("bob.mp4", spans, "test", 1.6, "ann.mp4", "bob", {"visual": "blended"})
-    honest = [ClipTruth(f"{name}.mp4", split="test", identity=name) for name in ("ann", "mute")]
-    write_lavdf([*honest, forged], clips / "metadata.json")
-    words = [str(clips), "--out", str(out), "--kinds", "title-card", "sound-of-another"]
-    corpus.main(words)
-    said = capsys.readouterr()
-    assert "left out mute.mp4: it has no sound" in said.out + said.err
-    truths = {truth.file: truth for truth in read_truths(out / "metadata.json")}
-    assert set(truths) == {
-        *("unchanged/ann.mp4", "title-card/ann.mp4"),  # no honest person is beside ann
-        *("unchanged/bob.mp4", "title-card/bob.mp4", "sound-of-another/bob.mp4"),
-    }
-    assert truths["unchanged/ann.mp4"].families == {}
-    assert truths["title-card/ann.mp4"].families == {"fused": "title-card"}
-    assert not truths["title-card/ann.mp4"].forged
-    assert truths["unchanged/bob.mp4"].segments["visual"] == spans["visual"]
-    assert truths["unchanged/bob.mp4"].original == "unchanged/ann.mp4"
-    moved = truths["title-card/bob.mp4"]
-    assert moved.forged
-    assert moved.segments["visual"].duration == pytest.approx(0.4)
-    assert moved.families == {"visual": "blended", "fused": "title-card"}
-    for truth in truths.values():
-        assert open_clip(out / truth.file).grid.duration == pytest.approx(truth.duration_s)
-    covered = truths["sound-of-another/bob.mp4"].segments["visual"].duration
-    assert covered <= 0.4
-    times = {file: (out / file).stat().st_mtime_ns for file in truths}
-    corpus.main(words)
-    assert times == {file: (out / file).stat().st_mtime_ns for file in truths}
-    with pytest.raises(SystemExit, match="seed 0"):
-        corpus.main([*words, "--seed", "1"])

@@ -1,6 +1,7 @@
 """Clips as they are, and under every kind of everyday change, in the layout of LAV-DF.
 
     python -m train everyday CLIPS --out FOLDER --kinds jump-cut messenger
+    python -m train everyday CORPUS --out FOLDER --kinds trained --each 2 --no-unchanged
 
 CLIPS is a folder of honest clips, or a corpus with its metadata, forgeries too: their truth follows
 every change. All leave through the same chain: 25 Hz and 16 kHz, at most 360 pixels high, of one
@@ -23,7 +24,7 @@ from functools import lru_cache
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -45,6 +46,7 @@ from deeploc.scores import STREAMS, Stream
 from deeploc.timeline import FrameGrid, Timeline
 from train.config import keep_config
 from train.data.cache import METADATA
+from train.data.splits import Split
 from train.everyday import (  # noqa: F401  imported for the kinds that they register
     camera,
     delivery,
@@ -62,7 +64,13 @@ from train.forge.recording import limit_height
 CONFIG = "everyday_config.json"
 JOURNAL = "changes.jsonl"
 UNCHANGED = "unchanged"
+TRAINED, HELD_OUT = "trained", "held-out"  # instead of the names of kinds
 OTHERS_TRIED = 5
+
+
+def held_out_kinds() -> set[str]:
+    """The kinds that no training and no calibration sees."""
+    return {kind.name for kind in KINDS.values() if kind.held_out}
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,17 @@ class EverydayConfig:
     """What decides the changed clips, beside the clips that they are made from."""
 
     kinds: tuple[str, ...] = field(default_factory=lambda: tuple(KINDS))
-    """kinds of everyday change; without this option all of them"""
+    """kinds of everyday change; trained and held-out stand for all that are; without this option
+    all of them"""
+    each: int | None = None
+    """kinds of each clip, drawn by its name and the seed among those that can be made of it;
+    without this option all of them"""
+    unchanged: bool = True
+    """whether every clip is also written as it is"""
+    splits: tuple[Split, ...] = ()
+    """splits whose clips are taken; without this option all of them"""
+    label: Literal["all", "authentic", "forged"] = "all"
+    """which clips are taken"""
     seed: int = 0
     """seed of what is drawn, and of which clips are taken"""
     limit: int | None = None
@@ -83,11 +101,21 @@ class EverydayConfig:
     """lowest and highest CRF of H.264; all versions of a clip have the same"""
 
     def __post_init__(self) -> None:
-        if unknown := sorted(set(self.kinds) - set(KINDS)):
+        words = {TRAINED: set(KINDS) - held_out_kinds(), HELD_OUT: held_out_kinds()}
+        named = set().union(*(words.get(name, {name}) for name in self.kinds))
+        if unknown := sorted(named - set(KINDS)):
             raise ValueError(
                 f"--kinds {' '.join(unknown)}: there is no such kind. "
-                f"It takes {', '.join(sorted(KINDS))}."
+                f"It takes {', '.join([*words, *sorted(KINDS)])}."
             )
+        if self.each is not None and self.each < 1:
+            raise ValueError(f"--each {self.each}: expected at least 1.")
+        object.__setattr__(self, "kinds", tuple(kind for kind in KINDS if kind in named))
+
+    def takes(self, clip: ClipTruth) -> bool:
+        """Whether a clip is of the splits and the label that are asked for."""
+        in_split = not self.splits or clip.split in self.splits
+        return in_split and self.label in ("all", "forged" if clip.forged else "authentic")
 
 
 @dataclass(frozen=True)
@@ -101,9 +129,8 @@ class Task:
     config: EverydayConfig
 
 
-def list_clips(clips: Path, config: EverydayConfig) -> tuple[Path, list[ClipTruth]]:
-    """The folder that `file` of each is relative to, and the clips that are taken, in a fixed
-    order.
+def list_clips(clips: Path) -> tuple[Path, list[ClipTruth]]:
+    """The folder that `file` of each is relative to, and all clips, in a fixed order.
 
     Without metadata every clip counts as authentic, its folder (or its own name, directly in
     `clips`) as its identity.
@@ -116,11 +143,14 @@ def list_clips(clips: Path, config: EverydayConfig) -> tuple[Path, list[ClipTrut
         for path in sorted(path for path in clips.rglob("*") if is_video(path)):
             identity = path.stem if path.parent == clips else path.parent.name
             truths.append(ClipTruth(path.relative_to(clips).as_posix(), identity=identity))
-    if not truths:
-        raise BadAnnotations(f"{clips} holds no clips.")
-    truths.sort(key=lambda clip: clip.file)
-    chosen = np.random.default_rng(config.seed).permutation(len(truths))[: config.limit]
-    return root, [truths[number] for number in sorted(chosen)]
+    return root, sorted(truths, key=lambda clip: clip.file)
+
+
+def choose_clips(clips: list[ClipTruth], config: EverydayConfig) -> list[ClipTruth]:
+    """The clips that are changed, in their order."""
+    taken = [clip for clip in clips if config.takes(clip)]
+    chosen = np.random.default_rng(config.seed).permutation(len(taken))[: config.limit]
+    return [taken[number] for number in sorted(chosen)]
 
 
 def version_file(kind: str, file: str) -> str:
@@ -139,14 +169,7 @@ def change_clip(task: Task) -> list[dict[str, Any]]:
     lowest, highest = config.crf
     crf = int(np.random.default_rng([config.seed, number]).integers(lowest, highest + 1))
     records = []
-    for kind in (UNCHANGED, *config.kinds):
-        change = Change(recording, ())
-        if kind != UNCHANGED:
-            rng = np.random.default_rng([config.seed, number, zlib.crc32(kind.encode())])
-            other = draw_other(task, rng) if KINDS[kind].needs_other else None
-            if KINDS[kind].needs_other and other is None:
-                continue
-            change = KINDS[kind].change(recording, rng, other)
+    for kind, change in changes_of(task, recording):
         path = task.out / version_file(kind, clip.file)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -170,6 +193,27 @@ def change_clip(task: Task) -> list[dict[str, Any]]:
             }
         )
     return records
+
+
+def changes_of(task: Task, recording: Recording) -> Iterator[tuple[str, Change]]:
+    """The versions of a clip that are asked for, one by one, each with its kind."""
+    config, number = task.config, zlib.crc32(task.clip.file.encode())
+    if config.unchanged:
+        yield UNCHANGED, Change(recording, ())
+    kinds = list(config.kinds)
+    if config.each:
+        np.random.default_rng([config.seed, number, zlib.crc32(b"kinds")]).shuffle(kinds)
+    yield from islice(_possible(task, recording, kinds), config.each)
+
+
+def _possible(task: Task, recording: Recording, kinds: list[str]) -> Iterator[tuple[str, Change]]:
+    """The changes that can be made: of two people only where there is somebody else."""
+    for kind in kinds:
+        key = [task.config.seed, zlib.crc32(task.clip.file.encode()), zlib.crc32(kind.encode())]
+        rng = np.random.default_rng(key)
+        other = draw_other(task, rng) if KINDS[kind].needs_other else None
+        if other or not KINDS[kind].needs_other:
+            yield kind, KINDS[kind].change(recording, rng, other)
 
 
 def draw_other(task: Task, rng: np.random.Generator) -> Recording | None:
@@ -218,10 +262,12 @@ def moved_runs(clip: ClipTruth, stream: Stream, n_steps: int, change: Change) ->
     return edges.reshape(-1, 2).tolist()
 
 
-def version_truth(clip: ClipTruth, record: dict[str, Any]) -> ClipTruth:
+def version_truth(clip: ClipTruth, record: dict[str, Any], corpus: str | None = None) -> ClipTruth:
     """The truth of one version of a clip.
 
     The families of a forged clip stay. A stream whose forged steps are all gone is authentic.
+    `corpus`: where no unchanged version is written, the name of the folder of the clip's corpus:
+    `original` is then the clip there, `CORPUS/FILE`, as `extract` names it.
     """
     grid = FrameGrid(VIDEO_RATE_HZ, record["steps"])
     segments = with_fused(
@@ -247,7 +293,8 @@ def version_truth(clip: ClipTruth, record: dict[str, Any]) -> ClipTruth:
         segments=segments,
         labels=labels,
         duration_s=grid.duration,
-        original=made_from and version_file(UNCHANGED, made_from),
+        original=made_from
+        and (f"{corpus}/{made_from}" if corpus else version_file(UNCHANGED, made_from)),
         families=families,
         change=None if unchanged else record["kind"],
     )
@@ -260,8 +307,12 @@ def build(
 
     Exits with a sentence where the folder holds versions of other clips or settings.
     """
-    root, truths = list_clips(clips, config)
-    digest = hashlib.sha256(json.dumps([__version__, [clip.file for clip in truths]]).encode())
+    root, everything = list_clips(clips)
+    truths = choose_clips(everything, config)
+    if not truths:
+        raise BadAnnotations(f"{clips} holds no such clips.")
+    told = [[clip.file, clip.split, clip.forged] for clip in everything]
+    digest = hashlib.sha256(json.dumps([__version__, told]).encode())
     keep_config(
         out / CONFIG,
         config,
@@ -274,7 +325,7 @@ def build(
         Task(
             root,
             clip,
-            tuple(other.file for other in truths if _can_be_beside(other, clip)),
+            tuple(other.file for other in everything if _can_be_beside(other, clip)),
             out,
             config,
         )
@@ -289,7 +340,10 @@ def build(
             done[clip.file] = records
             journal.write(json.dumps({"clip": clip.file, "records": records}) + "\n")
             journal.flush()
-    versions = [version_truth(clip, record) for clip in truths for record in done[clip.file]]
+    corpus = None if config.unchanged else root.resolve().name
+    versions = [
+        version_truth(clip, record, corpus) for clip in truths for record in done[clip.file]
+    ]
     write_lavdf(versions, out / METADATA)
     return versions, left_out
 
@@ -324,7 +378,10 @@ def _finished(out: Path) -> dict[str, list[dict[str, Any]]]:
     """By clip the records of an earlier run whose files are all there."""
     if not (out / JOURNAL).exists():
         return {}
-    entries = [json.loads(line) for line in (out / JOURNAL).read_text().splitlines()]
+    lines = (out / JOURNAL).read_text().splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("\n")]  # it may have been killed in a line
+    (out / JOURNAL).write_text("".join(whole))
+    entries = [json.loads(line) for line in whole]
     return {
         entry["clip"]: entry["records"]
         for entry in entries
@@ -343,16 +400,11 @@ def everyday(
 ) -> None:
     """Make or finish the changed clips, and print how many there are of each kind."""
     versions, left_out = build(clips, out, config, workers)
-    for kind in (UNCHANGED, *config.kinds):
+    for kind in (UNCHANGED,) * config.unchanged + config.kinds:
         count = sum(version.file.startswith(f"{kind}/") for version in versions)
         print(f"{kind}: {count}" + (" (held out)" if kind in held_out_kinds() else ""))
     if left_out:
         print(f"Left out: {left_out} clips.")
-
-
-def held_out_kinds() -> set[str]:
-    """The kinds that no training and no calibration sees."""
-    return {kind.name for kind in KINDS.values() if kind.held_out}
 
 
 def main(arguments: list[str] | None = None) -> None:
