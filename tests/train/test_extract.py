@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from deeploc.annotations import ClipTruth, read_dataset, read_truths
+from deeploc.annotations import ClipTruth, read_dataset, read_truths, write_lavdf
 from deeploc.errors import BadAnnotations
 from deeploc.media.writer import write_clip
 from deeploc.timeline import Segment, Timeline
@@ -122,6 +122,65 @@ def test_a_cache_of_another_dataset_is_refused(extracted, dataset, tmp_path):
         shutil.copy(dataset / "val" / PERSON / "real.mp4", tmp_path / f"real/{number}.mp4")
     with pytest.raises(SystemExit, match="choose another cache"):
         extract.main(["--data", str(tmp_path), str(extracted)])
+
+
+@pytest.fixture
+def two(dataset, tmp_path):
+    """Two datasets whose clips have the same names, and a third that is made from the first."""
+    clip = dataset / "val" / PERSON / "real.mp4"
+    folders = [tmp_path / name for name in ("one", "two", "changed")]
+    truths = [
+        [ClipTruth("a.mp4", split="train", identity="ann")],
+        [ClipTruth("a.mp4", split="dev", identity="ann"), ClipTruth("b.mp4", split="dev")],
+        [
+            ClipTruth("kind/a.mp4", split="train", identity="ann", original="one/a.mp4"),
+            ClipTruth("kind/b.mp4", split="train", identity="ann", original="kind/a.mp4"),
+            ClipTruth("kind/c.mp4", split="train", identity="ann", original="gone.mp4"),
+        ],
+    ]
+    for folder, listed in zip(folders, truths, strict=True):
+        for truth in listed:
+            (folder / truth.file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(clip, folder / truth.file)
+        write_lavdf(listed, folder / METADATA)
+    return folders
+
+
+def test_several_datasets_go_into_one_cache(two, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(extract, "ProcessPoolExecutor", InProcess)
+    seen = []
+    monkeypatch.setattr(extract, "extract_clip", lambda path, *_: seen.append(path) or refuse())
+    cache = tmp_path / "cache"
+    extract.main([str(cache), "--data", *map(str, two[:2])])
+    assert [clip.file for clip in read_truths(cache / METADATA)] == [
+        *("one/a.mp4", "two/a.mp4", "two/b.mp4")
+    ]
+    assert seen == [two[0] / "a.mp4", two[1] / "a.mp4", two[1] / "b.mp4"]
+    assert "In more than one split: 1 identities, such as ann" in capsys.readouterr().out
+    extract.main([str(cache), "--data", *map(str, two)])
+    originals = {clip.file: clip.original for clip in read_truths(cache / METADATA)[3:]}
+    assert originals == {
+        "changed/kind/a.mp4": "one/a.mp4",
+        "changed/kind/b.mp4": "changed/kind/a.mp4",
+        "changed/kind/c.mp4": "changed/gone.mp4",
+    }
+    before = (cache / METADATA).read_bytes()
+    for fewer in (two[:2], two[:1]):
+        with pytest.raises(SystemExit, match="name all of its datasets"):
+            extract.main([str(cache), "--data", *map(str, fewer)])
+    assert (cache / METADATA).read_bytes() == before
+
+
+def test_datasets_of_one_name_are_refused(two, tmp_path):
+    same = tmp_path / "else" / "one"
+    shutil.copytree(two[0], same)
+    with pytest.raises(SystemExit, match="folders called one"):
+        extract.main([str(tmp_path / "cache"), "--data", str(two[0]), str(same)])
+    with pytest.raises(SystemExit, match="without --clips"):
+        extract.main(
+            [str(tmp_path / "cache"), "--data", *map(str, two[:2]), "--clips", str(tmp_path)]
+        )
+    assert not (tmp_path / "cache").exists()
 
 
 def test_user_errors_are_sentences(tmp_path):

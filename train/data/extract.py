@@ -1,9 +1,10 @@
-"""`python -m train extract --data PATH CACHE`: a dataset as the tensors that training reads.
+"""`python -m train extract CACHE --data PATH`: datasets as the tensors that training reads.
 
 PATH is a metadata file or the folder of a dataset in any format that `deeploc.annotations` reads:
 LAV-DF, AV-Deepfake1M and ++, ForgeryNet, ActivityNet-style JSON, TVIL and Psynd as re-packed by
 UMMAFormer, our CSV, or folders called authentic and forged. The cache's own `metadata.json` is
-always in one layout, so that later steps needn't know where the clips came from.
+always in one layout, so that later steps needn't know where the clips came from. `--data A B` puts
+several datasets into one cache, and `--data A B C` adds another one later.
 
 The same decoding, face tracking, cropping and sound as `deeploc.localizer`. Resumable: clips that
 are in the cache are skipped. A clip without a usable face is reported and left out; a sound file is
@@ -14,7 +15,9 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -74,16 +77,16 @@ def extract_speech(path: Path) -> ClipTensors:
     return ClipTensors(nothing, *prepare_sound(audio, n_frames), ~everywhere, everywhere)
 
 
-def _work(clip: ClipTruth, root: Path, cache: Path, size: int) -> str | None:
-    """Extracts one clip; says what was wrong with it."""
+def _work(clip: ClipTruth, path: Path, cache: Path, size: int) -> str | None:
+    """Extracts one clip that lies at `path`; says what was wrong with it."""
     target = cached_path(cache, clip.file)
     if target.exists():
         return None
     try:
         if is_sound(clip.file):
-            tensors = extract_speech(root / clip.file)
+            tensors = extract_speech(path)
         else:
-            tensors = extract_clip(root / clip.file, _detector(), size)
+            tensors = extract_clip(path, _detector(), size)
         tensors.save(target)
     except DeepLocError as error:
         return f"{clip.file} is left out: {error}"
@@ -103,42 +106,85 @@ def _detector() -> FaceDetector:
     return FaceDetector()
 
 
-def write_metadata(path: Path, cache: Path, dataset: Dataset) -> list[ClipTruth]:
-    """Writes the truth of a dataset into the cache, prints what it holds, and returns its clips.
+def in_one(datasets: Sequence[Dataset]) -> tuple[list[ClipTruth], list[Path]]:
+    """The clips of all datasets in one set of names, and where each lies.
 
-    `path`: where the dataset was read. Raises `BadAnnotations` where the cache holds another
-    dataset, or its clips can't be split.
+    Those of one dataset alone keep their names. Of several, `FILE` becomes `FOLDER/FILE`, by the
+    name of the dataset's folder; so does `original`, unless it names a clip of another dataset so
+    already. Raises `BadAnnotations` where two folders have one name.
     """
-    annotations = with_splits(dataset.clips)
+    paths = [dataset.root / clip.file for dataset in datasets for clip in dataset.clips]
+    if len(datasets) == 1:
+        return datasets[0].clips, paths
+    names = [dataset.root.resolve().name for dataset in datasets]
+    if len(set(names)) < len(names):
+        twice = max(names, key=names.count)
+        raise BadAnnotations(f"Two datasets lie in folders called {twice}: rename one of them.")
+    pairs = list(zip(names, datasets, strict=True))
+    files = {f"{name}/{clip.file}" for name, dataset in pairs for clip in dataset.clips}
+    clips = []
+    for name, dataset in pairs:
+        for clip in dataset.clips:
+            original = clip.original
+            if original and (f"{name}/{original}" in files or original not in files):
+                original = f"{name}/{original}"
+            clips.append(replace(clip, file=f"{name}/{clip.file}", original=original))
+    return clips, paths
+
+
+def write_metadata(cache: Path, datasets: Sequence[Dataset]) -> tuple[list[ClipTruth], list[Path]]:
+    """Writes the truth of all datasets into the cache, prints what they hold, and returns their
+    clips and where each lies.
+
+    Raises `BadAnnotations` where the cache holds other clips, or the clips can't be split.
+    """
+    clips, paths = in_one(datasets)
+    annotations = with_splits(clips)
     known = cache / METADATA
     if known.exists():
         others = {clip.file for clip in read_truths(known)}
         others -= {clip.file for clip in annotations}
         if others:
             raise BadAnnotations(
-                f"{cache} holds clips that {path} does not, for example "
-                f"{min(others)}: choose another cache."
+                f"{cache} holds clips that are not in {', '.join(str(d.root) for d in datasets)}, "
+                f"for example {min(others)}: choose another cache, or name all of its datasets."
             )
     cache.mkdir(parents=True, exist_ok=True)
     write_lavdf(annotations, known)
-    if dataset.absent:
-        count, first = len(dataset.absent), dataset.absent[0]
-        print(f"Not there: {count} of the listed clips, such as {first}.")
-    if dataset.clips[0].split is None:
+    if absent := [file for dataset in datasets for file in dataset.absent]:
+        print(f"Not there: {len(absent)} of the listed clips, such as {absent[0]}.")
+    if clips[0].split is None:
         print("The dataset names no splits: its people are split 60, 20, 20 %.")
         if not any(clip.identity for clip in annotations):
             print("It names no identities either: the same person may be in two splits.")
     counts = Counter((clip.split, "forged" if clip.forged else "authentic") for clip in annotations)
     for (split, kind), count in sorted(counts.items()):
         print(f"{split} {kind}: {count}")
-    return annotations
+    if torn := in_several_splits(annotations):
+        print(f"In more than one split: {len(torn)} identities, such as {torn[0]}.")
+    return annotations, paths
+
+
+def in_several_splits(annotations: Iterable[ClipTruth]) -> list[str]:
+    """The identities that training and measuring share."""
+    splits: dict[str, set[str | None]] = {}
+    for clip in annotations:
+        if clip.identity:
+            splits.setdefault(clip.identity, set()).add(clip.split)
+    return sorted(identity for identity, own in splits.items() if len(own) > 1)
 
 
 def extract(
     cache: Annotated[
         tyro.conf.Positional[Path], tyro.conf.arg(metavar="CACHE", help="folder for the tensors")
     ],
-    data: Annotated[Path, tyro.conf.arg(help="metadata file or folder of a dataset")],
+    data: Annotated[
+        tuple[Path, ...],
+        tyro.conf.arg(
+            help="metadata file or folder of a dataset; of several, each in a folder of another "
+            "name, the clips are called FOLDER/FILE"
+        ),
+    ],
     format: Annotated[
         str,
         tyro.conf.arg(
@@ -146,21 +192,25 @@ def extract(
         ),
     ] = AUTO,
     clips: Annotated[
-        Path | None, tyro.conf.arg(help="folder of the clips, if it is not the metadata's")
+        Path | None,
+        tyro.conf.arg(help="folder of the clips, if it is not the metadata's; of one dataset"),
     ] = None,
     workers: Annotated[int, tyro.conf.arg(help="processes")] = 1,
 ) -> None:
-    """Extract all clips of a dataset that are not in the cache yet."""
+    """Extract all clips of the datasets that are not in the cache yet."""
     if format not in FORMATS:
         raise SystemExit(f"There is no format {format}: choose one of {', '.join(FORMATS)}.")
+    if not data or (clips and len(data) > 1):
+        raise SystemExit("Name one dataset, or several without --clips.")
     try:
-        dataset = read_dataset(data, format, clips)
-        annotations = write_metadata(data, cache, dataset)
+        datasets = [read_dataset(path, format, clips) for path in data]
+        annotations, paths = write_metadata(cache, datasets)
     except BadAnnotations as error:
         raise SystemExit(str(error)) from None
-    work = partial(_work, root=dataset.root, cache=cache, size=MAEConfig().crop)
+    work = partial(_work, cache=cache, size=MAEConfig().crop)
     with ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
-        for problem in tqdm(pool.map(work, annotations), total=len(annotations), unit="clip"):
+        said = pool.map(work, annotations, paths)
+        for problem in tqdm(said, total=len(paths), unit="clip"):
             if problem:
                 tqdm.write(problem, file=sys.stderr)
 
