@@ -36,11 +36,13 @@ class Evidence:
 
     `visual (T, cells, 12)`, `audio (T, rows, 12)` float32; the 12 values are those of `RTDeepLoc`.
     `lines (T, 6) float32`: the lines of vocoders, which the discovery network is shown too.
+    `scenes (T,) int`: of each step the number of its scene, without which all are of one.
     """
 
     visual: np.ndarray
     audio: np.ndarray
     lines: np.ndarray
+    scenes: np.ndarray | None = None
 
     @property
     def seen(self) -> np.ndarray:
@@ -67,7 +69,7 @@ class Evidence:
     @property
     def visual_error(self) -> np.ndarray:
         """`(T,)` the shown reconstruction error of the picture, see `clip_error`."""
-        return clip_error(self.visual, FACE_ZONES)
+        return clip_error(self.visual, FACE_ZONES, self.scenes)
 
     @property
     def audio_error(self) -> np.ndarray:
@@ -103,19 +105,24 @@ def surprise(evidence: np.ndarray) -> np.ndarray:
     return root_mean_square
 
 
-def clip_error(evidence: np.ndarray, zones: torch.Tensor) -> np.ndarray:
+def clip_error(
+    evidence: np.ndarray, zones: torch.Tensor, scenes: np.ndarray | None = None
+) -> np.ndarray:
     """Evidence `(T, cells, 12)`, means over `zones (Z, cells)` -> `(T,)`: how far a step's surprise
-    is, either way, from what is usual in its own clip.
+    is, either way, from what is usual in its own scene, or in the clip without `scenes (T,)`.
 
     Root mean square, over zones, of the surprise in the two finest bands (`TRACES`), less its
-    median over the clip. Forged content is often smoother than it should be, evenly over the face:
+    median over the scene. Forged content is often smoother than it should be, evenly over the face:
     single cells, coarse bands and what a camera does to the whole clip would drown that (on real
     generators the bare mean of all surprises was at chance).
     """
     if np.isnan(evidence).all():
         return evidence[:, 0, 0]
     own = np.einsum("zc,tcv->tzv", zones.numpy(), evidence[..., TRACES])
-    own = own - np.nanmedian(own, axis=0)
+    for scene in [0] if scenes is None else np.unique(scenes):
+        inside = slice(None) if scenes is None else scenes == scene
+        if not np.isnan(own[inside]).all():
+            own[inside] -= np.nanmedian(own[inside], axis=0)
     error: np.ndarray = np.sqrt(np.square(own).mean(axis=(1, 2)))
     return error
 
@@ -133,6 +140,7 @@ def measure_evidence(
     mel: np.ndarray,
     lines: np.ndarray,
     heard: np.ndarray,
+    scenes: np.ndarray | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     observer: ReconstructionObserver | None = None,
     preview: Callable[[int, int, dict[str, np.ndarray]], None] | None = None,
@@ -140,9 +148,9 @@ def measure_evidence(
     """Measure a clip of T steps.
 
     `faces`: T crops, or None where there is no face. `mel (4T, 90)` and `lines (T, 6)` are those of
-    `log_mel` and `vocoder_lines`; `heard (T,) bool`. `progress(done, total)` counts steps.
-    `observer` sees what the MAE rebuilt. `preview(start, T, errors)` gets the errors by stream of
-    the steps that are finished, each against these steps alone.
+    `log_mel` and `vocoder_lines`; `heard (T,) bool`, `scenes (T,) int`. `progress(done, total)`
+    counts steps. `observer` sees what the MAE rebuilt. `preview(start, T, errors)` gets the errors
+    by stream of the steps that are finished, each against these steps alone.
 
     Each step is seen by two windows that overlap by half; memory is bounded by one batch of
     windows. On CUDA it runs in bfloat16.
@@ -184,7 +192,7 @@ def measure_evidence(
         progress(batch[-1].start + config.window, n_frames)
     if observer:
         observer.finish(surprise(visual.mean(finished)))
-    return Evidence(visual.mean(), audio.mean(), lines)
+    return Evidence(visual.mean(), audio.mean(), lines, scenes)
 
 
 def _batches(windows: Iterator[Window]) -> Iterator[list[Window]]:
@@ -197,11 +205,12 @@ def forgery_scores(model: RTDeepLoc, evidence: Evidence) -> dict[Stream, FrameSc
     """Forgery score of every step, 0..1, by stream; fused is scored where either stream is."""
     device = next(model.parameters()).device
     seen, heard = evidence.seen, evidence.heard
-    tensors = (
+    scenes = np.zeros(len(seen), int) if evidence.scenes is None else evidence.scenes
+    visual, audio, lines, *steps = (
         torch.from_numpy(array)[None].to(device)
-        for array in (evidence.visual, evidence.audio, evidence.lines, seen, heard)
+        for array in (evidence.visual, evidence.audio, evidence.lines, seen, heard, scenes)
     )
-    scores = model.forgery_scores(*tensors)[0].cpu().numpy()
+    scores = model.forgery_scores(visual, audio, lines, *steps)[0].cpu().numpy()
     known = np.stack([seen, heard, seen | heard], axis=1)
     return _frame_scores(FORGERY_SCORE, np.where(known, scores, np.nan).T)
 

@@ -28,11 +28,19 @@ from deeploc.faces.crop import crop_squares
 from deeploc.faces.detector import FaceDetector
 from deeploc.faces.track import FaceTrack
 from deeploc.faces.tracker import track_faces
-from deeploc.media.clip import MAX_MINUTES, Clip, file_sha256, open_clip
+from deeploc.media.clip import MAX_MINUTES, VIDEO_RATE_HZ, Clip, file_sha256, open_clip
+from deeploc.media.shots import find_shots
 from deeploc.models.rt_deeploc import RTDeepLoc
-from deeploc.postprocess import clip_score, proposals_of, to_timeline
+from deeploc.postprocess import (
+    FEWEST_SEEN,
+    LEAST_SEEN,
+    proposals_of,
+    to_timeline,
+    verdict_score,
+)
 from deeploc.preprocess.audio import MEL_BINS, waveform_peaks
 from deeploc.preprocess.inputs import ModelInput, prepare, prepare_sound
+from deeploc.preprocess.scorable import SCORABLE
 from deeploc.report import (
     FaceEvidence,
     Localization,
@@ -44,8 +52,8 @@ from deeploc.report import (
 )
 from deeploc.scores import FrameScores, Stream
 
-MIN_SEEN_SHARE = 0.5
 SMALL_FACE_PX = 64
+UNREADABLE = "unreadable"  # a picture that can't be decoded
 PREVIEW_S = 2.88  # of the beginning of a clip: 8 windows
 PREVIEW_FROM_S = 8.0  # shorter clips get no preview of their beginning
 
@@ -95,14 +103,18 @@ class Localizer:
         with timer.stage("faces"):
             if scaled and face is None and clip.info.duration_s > PREVIEW_FROM_S:
                 self._preview_beginning(clip, scaled, timer.progress)
-            tracks = track_faces(clip, self.detector, timer.progress)
+            shots = find_shots(clip)
+            tracks = track_faces(clip, shots, self.detector, timer.progress)
             track = choose_face(tracks, face)
         with timer.stage("reconstruct"), self._open_inspection(inspection, clip, track) as views:
-            given = prepare(clip, track, self.model.mae.config.crop)
+            given = prepare(clip, track, shots, self.model.mae.config.crop)
             evidence = self._measure(given, timer.progress, views, scaled)
         with timer.stage("discover"):
             forgery = forgery_scores(self.model, evidence)
         report = self._report(clip, track, tracks, evidence, forgery, timer.timing(clip))
+        report = replace(
+            report, shots=shots.segments(clip.grid), unscored=_unscored(forgery, given)
+        )
         sound = None if clip.audio is None else _sound(clip.audio, given.mel, evidence, views)
         return replace(report, sound=sound, inspection=views.path if views else None)
 
@@ -123,7 +135,9 @@ class Localizer:
         preview: ErrorPreview | None = None,
     ) -> Evidence:
         sound = given.mel, given.lines, given.heard
-        return measure_evidence(self.model, given.faces, *sound, progress, views, preview)
+        return measure_evidence(
+            self.model, given.faces, *sound, given.scenes, progress, views, preview
+        )
 
     def _preview_beginning(
         self, clip: Clip, preview: ErrorPreview, progress: Callable[[int, int], None]
@@ -141,8 +155,9 @@ class Localizer:
             preview(start, n_frames, errors)
 
         with suppress(NoFace):
-            track = track_faces(beginning, self.detector, no_progress)[0]
-            given = prepare(beginning, track, self.model.mae.config.crop)
+            shots = find_shots(beginning)
+            track = track_faces(beginning, shots, self.detector, no_progress)[0]
+            given = prepare(beginning, track, shots, self.model.mae.config.crop)
             self._measure(given, no_progress, preview=preview_of_all)
 
     def _relative_to_p95(self, preview: ErrorPreview) -> ErrorPreview:
@@ -174,8 +189,7 @@ class Localizer:
         timing: Timing,
     ) -> Report:
         calibration = self.model.calibration
-        seen = float(evidence.seen.mean())
-        score = clip_score(forgery["fused"]) if seen >= MIN_SEEN_SHARE else None
+        score = verdict_score(forgery)
         scores = (
             *(_marked(item, calibration) for item in error_scores(evidence).values()),
             *forgery.values(),
@@ -190,8 +204,8 @@ class Localizer:
             timeline=() if score is None else _timeline(forgery, calibration.thresholds),
             proposals=proposals_of(scores),
             scores=scores,
-            unscored=_unscored(forgery, clip),
-            warnings=(*clip.warnings, *_warnings(track, tracks, seen)),
+            unscored=(),
+            warnings=(*clip.warnings, *_warnings(track, tracks, forgery["visual"])),
             timing=timing,
             version=__version__,
             settings=Settings(face=track.number, device=self.detector.device.type),
@@ -278,22 +292,41 @@ def _sound(
     )
 
 
-def _unscored(forgery: dict[Stream, FrameScores], clip: Clip) -> tuple[Unscored, ...]:
-    sound = "no sound" if clip.info.has_audio else "the file has no sound"
-    return (
-        *(Unscored(part, "no usable face", "visual") for part in forgery["visual"].unscored),
-        *(Unscored(part, sound, "audio") for part in forgery["audio"].unscored),
-    )
+def _unscored(forgery: dict[Stream, FrameScores], given: ModelInput) -> tuple[Unscored, ...]:
+    """Runs of unscored steps, each with its reason: that of the nearest step which has one."""
+    found = []
+    streams: list[Stream] = ["visual", "audio"]
+    for stream, reasons in zip(streams, (given.picture_reasons, given.sound_reasons), strict=True):
+        scores = forgery[stream]
+        told = np.flatnonzero(reasons != SCORABLE)
+        unscored = np.flatnonzero(~scores.scored)
+        if len(told):
+            nearest = told[np.rint(np.interp(unscored, told, np.arange(len(told)))).astype(int)]
+            reasons = reasons.copy()
+            reasons[unscored] = reasons[nearest]
+        else:
+            reasons = np.full(len(reasons), UNREADABLE)
+        for reason in np.unique(reasons[unscored]):
+            here = ~scores.scored & (reasons == reason)
+            found += [Unscored(part, str(reason), stream) for part in scores.grid.runs(here)]
+    return tuple(sorted(found, key=lambda item: (item.stream != "visual", item.segment)))
 
 
-def _warnings(track: FaceTrack, tracks: list[FaceTrack], seen: float) -> Iterator[str]:
+def _warnings(track: FaceTrack, tracks: list[FaceTrack], picture: FrameScores) -> Iterator[str]:
     if len(tracks) > 1:
         yield (
             f"{len(tracks)} faces stay in this clip; face {track.number} was scored. "
             "Pick another one to score it."
         )
-    if seen < MIN_SEEN_SHARE:
-        yield f"The face could be scored in only {seen:.0%} of the clip: too little for a verdict."
+    seen = int(picture.scored.sum())
+    if seen < FEWEST_SEEN:
+        yield (
+            f"The face could be scored for only {seen / VIDEO_RATE_HZ:.1f} s: too short for a "
+            f"verdict, which takes {FEWEST_SEEN / VIDEO_RATE_HZ:.0f} s."
+        )
+    elif seen < LEAST_SEEN * len(picture.values):
+        share = seen / len(picture.values)
+        yield f"The face could be scored in only {share:.0%} of the clip: too little for a verdict."
     if track.height < SMALL_FACE_PX:
         yield (
             f"The face is only {track.height:.0f} pixels high; traces of forgery may be lost. "

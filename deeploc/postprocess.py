@@ -7,17 +7,18 @@ threshold is a good one (the checkpoint's calibration does).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from deeploc.config import PostprocessConfig
 from deeploc.curves import Curve
 from deeploc.report import Localization
-from deeploc.scores import FrameScores, smoothed
+from deeploc.scores import FrameScores, Stream, smoothed
 from deeploc.timeline import SLACK, Timeline
 
 UNDECIDED = 0.5
+LEAST_SEEN, FEWEST_SEEN = 0.5, 50  # share of the clip and steps that a verdict takes
 
 
 def to_proposals(
@@ -91,6 +92,20 @@ def clip_score(
         return None
     floors = np.lib.stride_tricks.sliding_window_view(curve, length).min(axis=1)
     return None if np.isnan(floors).all() else float(np.nanmax(floors))
+
+
+def verdict_score(
+    forgery: Mapping[Stream, FrameScores], config: PostprocessConfig = PostprocessConfig()
+) -> float | None:
+    """The clip score that a verdict is made from, of the forgery scores by stream.
+
+    None where too little could be judged: the picture in less than half of the clip, or for less
+    than 2 s, in which nothing can be said to be usual.
+    """
+    seen = forgery["visual"].scored
+    if seen.sum() < max(FEWEST_SEEN, LEAST_SEEN * len(seen)):
+        return None
+    return clip_score(forgery["fused"], config)
 
 
 def _unit(values: np.ndarray, curve: Curve) -> np.ndarray:

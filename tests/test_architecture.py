@@ -42,8 +42,10 @@ STANDARD_LIBRARY_ONLY = (
     "deeploc/media/formats.py",
 )
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "tools"}
-LATE_IMPORTS = {  # for a quick --help
-    "deeploc/cli/analyse.py": ("deeploc.localizer", "deeploc.cli"),
+LATE_IMPORTS = {
+    "deeploc/media/shots.py": ("scenedetect",),  # half a second, and all of moviepy
+    "deeploc/preprocess/speech.py": ("silero_vad",),  # leaves torch with one thread
+    "deeploc/cli/analyse.py": ("deeploc.localizer", "deeploc.cli"),  # for a quick --help
 }
 
 

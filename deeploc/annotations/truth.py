@@ -25,8 +25,8 @@ class ClipTruth:
     that name a clip forged without saying when; streams not in it follow from their segments.
     `families`: the generator family by stream, where the file tells. `original`: the authentic clip
     that this one was made from. `split`: train, dev or test (a file's "val" is dev). `footage`: the
-    kind of recording, as laboratory or ordinary. `change`: the kind of everyday change that was laid
-    over it, which is no forgery (`train/everyday`).
+    kind of recording, as laboratory or ordinary. `change`: the kind of everyday change that was
+    laid over it, which is no forgery (`train/everyday`).
     """
 
     file: str

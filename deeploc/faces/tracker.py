@@ -15,6 +15,7 @@ from deeploc.errors import NoFace
 from deeploc.faces.detector import DETECT_WIDTH, Detections, FaceDetector
 from deeploc.faces.track import FaceTrack
 from deeploc.media.clip import Clip
+from deeploc.media.shots import Shots
 from deeploc.scores import smoothed
 
 DETECT_EVERY = 6
@@ -34,13 +35,13 @@ class _Sightings:
 
 
 def track_faces(
-    clip: Clip, detector: FaceDetector, progress: Callable[[int, int], None]
+    clip: Clip, shots: Shots, detector: FaceDetector, progress: Callable[[int, int], None]
 ) -> list[FaceTrack]:
     """Every face that stays for at least 0.64 s, the longest-present largest one first.
 
     Detection runs on every 6th step of the 25 Hz grid; boxes between are interpolated over gaps of
-    at most 0.5 s, longer ones stay invisible. `progress(done, total)` counts grid steps. Raises
-    `NoFace` when there is none.
+    at most 0.5 s, but never over a cut; longer ones stay invisible. `progress(done, total)` counts
+    grid steps. Raises `NoFace` when there is none.
     """
     n_frames = clip.grid.n_frames
     found: list[_Sightings] = []
@@ -58,7 +59,7 @@ def track_faces(
     decoded = min(seen * DETECT_EVERY, n_frames)
     shown = (round(float(clip.pts_s[0]) * clip.grid.rate_hz), decoded)
     scale = max(1.0, clip.info.width / DETECT_WIDTH)
-    tracks = [_interpolate(sightings, n_frames, shown, scale) for sightings in found]
+    tracks = [_interpolate(sightings, shots, shown, scale) for sightings in found]
     tracks = [track for track in tracks if track.visible.sum() >= MIN_FRAMES]
     if not tracks:
         raise NoFace(
@@ -111,32 +112,49 @@ def _iou(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _interpolate(
-    sightings: _Sightings, n_frames: int, shown: tuple[int, int], scale: float
+    sightings: _Sightings, shots: Shots, shown: tuple[int, int], scale: float
 ) -> FaceTrack:
-    """Sightings -> one box a step: interpolated over short gaps, smoothed, NaN where unseen.
+    """Sightings -> one box a step: in each shot interpolated over short gaps and smoothed, NaN
+    where unseen.
 
     `scale`: from pixels of the sightings to those of the clip. `shown`: the steps `[start, end)`
     for which the file really holds a picture.
     """
     frames = np.array(sightings.frames)
+    values = np.column_stack([np.stack(sightings.boxes), sightings.confidence])
+    n_frames = len(shots.frozen)
     visible = np.zeros(n_frames, bool)
-    for begin, end in pairwise(frames):
-        if end - begin <= MAX_GAP_FRAMES:
-            visible[begin : end + 1] = True
-    reach = DETECT_EVERY // 2
-    for frame in frames:
-        visible[max(0, frame - reach) : frame + reach] = True
-    if n_frames - 1 - frames[-1] < DETECT_EVERY:
-        visible[frames[-1] :] = True
+    found = np.full((n_frames, 5), np.nan)
+    for start, end in shots.spans:
+        own = (frames >= start) & (frames < end)
+        if own.any():
+            visible[start:end] = _visible(frames[own], start, end)
+            steps = np.arange(start, end)
+            for column in range(5):
+                found[start:end, column] = np.interp(steps, frames[own], values[own, column])
     visible[: shown[0]] = visible[shown[1] :] = False
-    steps = np.arange(n_frames)
-    boxes = np.stack(
-        [np.interp(steps, frames, column) for column in np.stack(sightings.boxes).T], axis=1
-    )
-    boxes[~visible] = np.nan
-    columns = [smoothed(column, SMOOTH_FRAMES) for column in boxes.T]  # so that no crop trembles
-    boxes = (scale * np.stack(columns, axis=1)).astype(np.float32)
-    confidence = np.interp(steps, frames, sightings.confidence).astype(np.float32)
-    confidence = np.where(visible, confidence, 0).astype(np.float32)
+    found[~visible] = np.nan
+    for start, end in shots.spans:  # so that no crop trembles
+        for column in range(4):
+            found[start:end, column] = smoothed(found[start:end, column], SMOOTH_FRAMES)
+    boxes = (scale * found[:, :4]).astype(np.float32)
+    confidence = np.nan_to_num(found[:, 4]).astype(np.float32)
     landmarks = (scale * np.stack(sightings.landmarks)).astype(np.float32)
     return FaceTrack(0, boxes, confidence, visible, frames, landmarks)
+
+
+def _visible(frames: np.ndarray, start: int, end: int) -> np.ndarray:
+    """`(end - start,) bool`: the steps of a shot at which a face sighted at `frames` is there."""
+    visible = np.zeros(end - start, bool)
+    places = frames - start
+    for begin, stop in pairwise(places):
+        if stop - begin <= MAX_GAP_FRAMES:
+            visible[begin : stop + 1] = True
+    reach = DETECT_EVERY // 2
+    for place in places:
+        visible[max(0, place - reach) : place + reach] = True
+    if places[0] < DETECT_EVERY:
+        visible[: places[0]] = True
+    if len(visible) - 1 - places[-1] < DETECT_EVERY:
+        visible[places[-1] :] = True
+    return visible

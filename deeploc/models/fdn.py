@@ -1,9 +1,9 @@
 """The forgery discovery network (FDN): evidence of every step -> forgery scores of every step.
 
 It sees the whole clip and only ever relative to itself: a partial forgery is an outlier among the
-clip's own steps. Cells of the face are averaged over five zones and rows of the mel over three
-bands, so that a network trained on few people does not memorise them. Vocoders leave traces that
-are finer than a mel band, so their spectral lines are an input, too
+steps of its own scene, or in sound of the clip. Cells of the face are averaged over five zones and
+rows of the mel over three bands, so that a network trained on few people does not memorise them.
+Vocoders leave traces that are finer than a mel band, so their spectral lines are an input, too
 (`deeploc.preprocess.audio.vocoder_lines`). It knows nothing about pixels, seconds or how the
 evidence was measured.
 
@@ -188,14 +188,15 @@ def either(scores: Tensor, seen: Tensor, heard: Tensor) -> Tensor:
     return scores[..., :2].masked_fill(~known, 0).amax(-1)
 
 
-def picture_input(evidence: Tensor, seen: Tensor) -> Tensor:
-    """`(B, T, 36, V)` evidence, `seen (B, T) bool` -> `(B, T, 2 D)`, the FDN's visual input."""
-    return clip_relative((FACE_ZONES.to(evidence) @ evidence).flatten(2), seen)
+def picture_input(evidence: Tensor, seen: Tensor, scenes: Tensor | None = None) -> Tensor:
+    """`(B, T, 36, V)` evidence, `seen (B, T) bool`, `scenes (B, T) int` -> `(B, T, 2 D)`, the FDN's
+    visual input."""
+    return relative_to_usual((FACE_ZONES.to(evidence) @ evidence).flatten(2), seen, scenes)
 
 
 def sound_input(evidence: Tensor, heard: Tensor) -> Tensor:
     """`(B, T, 10, V)` evidence, `heard (B, T) bool` -> `(B, T, 2 D)`, the FDN's audio input."""
-    return clip_relative((SOUND_ZONES.to(evidence) @ evidence).flatten(2), heard)
+    return relative_to_usual((SOUND_ZONES.to(evidence) @ evidence).flatten(2), heard)
 
 
 def lines_input(lines: Tensor, heard: Tensor) -> Tensor:
@@ -225,11 +226,20 @@ def _sound_zones() -> Tensor:
 FACE_ZONES, SOUND_ZONES = _face_zones(), _sound_zones()
 
 
-def clip_relative(x: Tensor, valid: Tensor) -> Tensor:
-    """Evidence `(B, T, D)` minus its median over the clip's valid steps, signed and two-sided.
+def relative_to_usual(x: Tensor, valid: Tensor, scenes: Tensor | None = None) -> Tensor:
+    """Evidence `(B, T, D)` minus what is usual, signed and two-sided.
 
+    Usual is the median over the valid steps of the same scene, `scenes (B, T) int`, or of the clip.
     Returns `(B, T, 2 D)`: the deviation and its magnitude, clipped at 6, zero where not valid.
     """
     known = torch.where(valid[:, :, None], x, torch.nan)
-    deviation = (known - known.nanmedian(dim=1, keepdim=True).values).nan_to_num(0.0).clamp(-6, 6)
+    if scenes is None:
+        usual = known.nanmedian(dim=1, keepdim=True).values
+    else:
+        usual = torch.full_like(known, torch.nan)
+        for scene in torch.unique(scenes):
+            inside = (scenes == scene)[:, :, None]
+            own = torch.where(inside, known, torch.nan).nanmedian(dim=1, keepdim=True).values
+            usual = torch.where(inside, own, usual)
+    deviation = (known - usual).nan_to_num(0.0).clamp(-6, 6)
     return torch.cat([deviation, deviation.abs()], dim=-1)

@@ -178,11 +178,17 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         return steps.reshape(b, slots * tubelet, -1, values)
 
     def forgery_scores(
-        self, visual: Tensor, audio: Tensor, lines: Tensor, seen: Tensor, heard: Tensor
+        self,
+        visual: Tensor,
+        audio: Tensor,
+        lines: Tensor,
+        seen: Tensor,
+        heard: Tensor,
+        scenes: Tensor | None = None,
     ) -> Tensor:
         """Forgery scores `(B, T, 3)` of whole clips (`FDN.scores`): evidence `(B, T, cells, 12)`
-        and `(B, T, rows, 12)`, and lines `(B, T, R)`."""
-        picture, sound = picture_input(visual, seen), sound_input(audio, heard)
+        and `(B, T, rows, 12)`, lines `(B, T, R)`, and `scenes (B, T) int`, by default one."""
+        picture, sound = picture_input(visual, seen, scenes), sound_input(audio, heard)
         found = self.fdn(picture, sound, lines_input(lines, heard), seen, heard)
         return self.fdn.scores(found.logits, seen, heard)
 

@@ -14,7 +14,9 @@ import numpy as np
 from deeploc.faces.crop import crop_faces, crop_squares
 from deeploc.faces.track import FaceTrack
 from deeploc.media.clip import Clip
-from deeploc.preprocess.audio import log_mel, steps_with_sound, vocoder_lines
+from deeploc.media.shots import Shots
+from deeploc.preprocess.audio import log_mel, vocoder_lines
+from deeploc.preprocess.scorable import SCORABLE, picture_reasons, sound_reasons
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,24 +25,39 @@ class ModelInput:
 
     `faces` streams T crops `(size, size, 3) uint8` RGB, or None where the face is unseen; it can be
     read once, and decodes the clip while it is read. `mel (4T, 90) float32` is that of `log_mel`,
-    `lines (T, 6) float32` those of `vocoder_lines`. `heard (T,) bool`: steps with sound.
+    `lines (T, 6) float32` those of `vocoder_lines`. `heard (T,) bool`: steps whose sound can be
+    scored. `scenes (T,) int`: of each step the number of its scene (`Shots.scenes`).
+    `picture_reasons`, `sound_reasons (T,) str`: why a step can't be scored, "" where it can.
     """
 
     faces: Iterator[np.ndarray | None]
     mel: np.ndarray
     lines: np.ndarray
-    heard: np.ndarray
+    scenes: np.ndarray
+    picture_reasons: np.ndarray
+    sound_reasons: np.ndarray
+
+    @property
+    def heard(self) -> np.ndarray:
+        heard: np.ndarray = self.sound_reasons == SCORABLE
+        return heard
 
 
-def prepare(clip: Clip, track: FaceTrack, size: int) -> ModelInput:
+def prepare(clip: Clip, track: FaceTrack, shots: Shots, size: int) -> ModelInput:
     """The face of a track, cropped to `size` pixels, and the sound of the clip.
 
     A clip without sound gets the features of silence, and is heard nowhere.
     """
     audio = clip.audio if clip.audio is not None else np.zeros(0, np.float32)
-    faces = crop_faces(clip, crop_squares(track), size)
-    heard = steps_with_sound(clip.sound_timeline, clip.grid)
-    return ModelInput(faces, *prepare_sound(audio, clip.grid.n_frames), heard)
+    reasons = picture_reasons(track, shots)
+    squares = np.where((reasons == SCORABLE)[:, None], crop_squares(track), np.nan)
+    return ModelInput(
+        crop_faces(clip, squares, size),
+        *prepare_sound(audio, clip.grid.n_frames),
+        shots.scenes,
+        reasons,
+        sound_reasons(clip),
+    )
 
 
 def prepare_sound(audio: np.ndarray, n_frames: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,9 +8,9 @@ from deeploc.models.fdn import (
     FDN,
     SOUND_ZONES,
     FDNConfig,
-    clip_relative,
     lines_input,
     picture_input,
+    relative_to_usual,
     sound_input,
 )
 from train.losses.aicl import aicl_loss
@@ -36,10 +36,10 @@ def clip(steps=T):
 def test_a_constant_offset_of_the_clip_changes_nothing():
     visual, *_, seen, _ = clip()
     seen[:, 60:] = False
-    before = clip_relative(visual, seen)
-    torch.testing.assert_close(clip_relative(visual + 3, seen), before, atol=1e-5, rtol=1e-5)
+    before = relative_to_usual(visual, seen)
+    torch.testing.assert_close(relative_to_usual(visual + 3, seen), before, atol=1e-5, rtol=1e-5)
     visual[:, 60:] = torch.nan
-    assert torch.equal(clip_relative(visual, seen), before)
+    assert torch.equal(relative_to_usual(visual, seen), before)
     assert (before[:, 60:] == 0).all()
 
 
@@ -80,7 +80,7 @@ def test_streams_do_not_leak_into_each_other(fdn):
 def test_deviations_count_in_both_directions():
     x = torch.zeros(1, 5, 1)
     x[0, 1], x[0, 3] = 2, -2
-    relative = clip_relative(x, torch.ones(1, 5, dtype=torch.bool))
+    relative = relative_to_usual(x, torch.ones(1, 5, dtype=torch.bool))
     assert relative[0, :, 0].tolist() == [0, 2, 0, -2, 0]
     assert relative[0, :, 1].tolist() == [0, 2, 0, 2, 0]
 

@@ -29,7 +29,8 @@ def made_cache(folder: Path, clips=CLIPS, size: int = TINY.crop) -> Path:
                 lines[30:45] += 3
             name = f"{split}/{number:03}.mp4"
             here = np.ones(STEPS, bool)
-            ClipTensors(faces, mel, lines, here, here).save(cached_path(folder, name))
+            tensors = ClipTensors(faces, mel, lines, here, here, np.zeros(STEPS, int))
+            tensors.save(cached_path(folder, name))
             rows.append(
                 {
                     "file": name,

@@ -106,7 +106,8 @@ def test_extracting_again_keeps_what_is_there(extracted, dataset, capsys, monkey
 def test_a_length_that_belies_the_annotation_is_reported(dataset, tmp_path, capsys, monkeypatch):
     steps = np.ones(STEPS, bool)
     faces = np.zeros((STEPS, 96, 96, 3), np.uint8)
-    tensors = ClipTensors(faces, np.zeros((4 * STEPS, 90)), np.zeros((STEPS, 6)), steps, steps)
+    sound = np.zeros((4 * STEPS, 90)), np.zeros((STEPS, 6))
+    tensors = ClipTensors(faces, *sound, steps, steps, np.zeros(STEPS, int))
     monkeypatch.setattr(extract, "ProcessPoolExecutor", InProcess)
     monkeypatch.setattr(extract, "extract_clip", lambda *_: tensors)
     extract.main(["--data", str(dataset / "val_metadata.json"), str(tmp_path)])

@@ -8,6 +8,7 @@ import pytest
 from deeploc.faces.alignment import MIDDLE, TEMPLATE, align, align_track, aligned_faces
 from deeploc.faces.detector import Detections
 from deeploc.faces.tracker import DETECT_EVERY, track_faces
+from deeploc.media.shots import one_shot
 from tests.unit.test_faces import DrawnClip, DrawnFrame
 
 
@@ -114,7 +115,7 @@ class Knowing:
 
 @pytest.fixture
 def track():
-    return track_faces(Spotted(40), Knowing(), lambda done, total: None)[0]
+    return track_faces(Spotted(40), one_shot(40), Knowing(), lambda done, total: None)[0]
 
 
 def test_a_track_keeps_its_landmarks(track):

@@ -10,6 +10,7 @@ from deeploc.faces.crop import crop_faces, crop_squares
 from deeploc.faces.detector import NO_FACES, Detections, FaceDetector
 from deeploc.faces.tracker import DETECT_EVERY, track_faces
 from deeploc.media.clip import MediaInfo
+from deeploc.media.shots import Shots
 from deeploc.timeline import FrameGrid
 
 
@@ -85,8 +86,9 @@ def detector(*faces):
     return detect
 
 
-def track(clip, *faces):
-    return track_faces(clip, detector(*faces), lambda done, total: None)
+def track(clip, *faces, cuts=()):
+    shots = Shots(np.array([0, *cuts]), np.zeros(1 + len(cuts), int), np.zeros(clip.n_frames, bool))
+    return track_faces(clip, shots, detector(*faces), lambda done, total: None)
 
 
 def test_a_moving_face_is_followed_through_every_step():
@@ -102,6 +104,13 @@ def test_steps_without_the_face_are_not_interpolated():
     assert found.visible[:55].all() and found.visible[125:].all()
     assert not found.visible[70:115].any()
     assert np.isnan(found.boxes[~found.visible]).all()
+
+
+def test_boxes_are_neither_interpolated_nor_smoothed_over_a_cut():
+    (found,) = track(DrawnClip(200), (0, 103, 50, 0, 80), (103, 200, 70, 0, 80), cuts=(103,))
+    assert found.visible.all()
+    np.testing.assert_allclose(found.boxes[:103, 0], 50)
+    np.testing.assert_allclose(found.boxes[103:, 0], 70)
 
 
 def test_one_missed_detection_is_bridged():

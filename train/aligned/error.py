@@ -25,6 +25,7 @@ from deeploc.faces.alignment import align_track, aligned_faces
 from deeploc.faces.detector import FaceDetector
 from deeploc.faces.tracker import track_faces
 from deeploc.media.clip import VIDEO_RATE_HZ, open_clip
+from deeploc.media.shots import find_shots
 from deeploc.models.aligned_mae import (
     EYE_PLACES,
     MOUTH_PLACES,
@@ -172,7 +173,9 @@ def main(arguments: list[str] | None = None) -> None:
         if not annotation.forged:
             continue
         clip = open_clip(args.clips / annotation.file)
-        alignment = align_track(track_faces(clip, detector, lambda done, total: None)[0])
+        alignment = align_track(
+            track_faces(clip, find_shots(clip), detector, lambda done, total: None)[0]
+        )
         faces = aligned_faces(clip, alignment, SIDE)
         surprise = (measure(mae, faces, clip.audio) - mean) / spread
         forged = forged_steps(annotation, len(surprise))

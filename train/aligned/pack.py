@@ -38,6 +38,7 @@ from deeploc.faces.detector import FaceDetector
 from deeploc.faces.tracker import track_faces
 from deeploc.media.clip import VIDEO_RATE_HZ, Clip, open_clip
 from deeploc.media.formats import is_sound
+from deeploc.media.shots import find_shots
 from deeploc.media.writer import Mp4Writer
 from train.aligned.cache import MARGIN, SIDE, STEP_SAMPLES, Piece, write_index, write_sound
 from train.data.sound_files import read_sound
@@ -86,7 +87,7 @@ def pack_clip(row: dict[str, Any], data: Path, cache: Path, crf: int, opus: floa
         write_sound(cache, name, audio[: steps * STEP_SAMPLES], opus)
         return [Piece(name, **known, start=0, steps=steps, picture=False, sound=True, face_px=0.0)]
     clip = open_clip(path)
-    track = track_faces(clip, _detector(), lambda done, total: None)[0]
+    track = track_faces(clip, find_shots(clip), _detector(), lambda done, total: None)[0]
     alignment = align_track(track)
     return list(_pieces(clip, alignment, name, known, cache, crf, opus))
 

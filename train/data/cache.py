@@ -32,7 +32,7 @@ class ClipTensors:
 
     `faces (T, H, W, 3) uint8` (zeros where unseen; of speech without a picture, no pixels), `mel
     (4T, 90)` and `lines (T, 6) float32` as `log_mel` and `vocoder_lines` give them; `seen`, `heard`
-    are `(T,) bool`. On disk faces are encoded losslessly.
+    are `(T,) bool`, `scenes (T,) int` (`Shots.scenes`). On disk faces are encoded losslessly.
     """
 
     faces: np.ndarray | EncodedFaces
@@ -40,6 +40,7 @@ class ClipTensors:
     lines: np.ndarray
     seen: np.ndarray
     heard: np.ndarray
+    scenes: np.ndarray
 
     def save(self, path: Path) -> None:
         """Writes `path`, and its faces beside it before, so that a clip is there whole or not."""
@@ -58,6 +59,7 @@ class ClipTensors:
             lines=self.lines.astype(np.float16),
             seen=self.seen,
             heard=self.heard,
+            scenes=self.scenes,
             face_ends=face_ends,
             allow_pickle=False,
         )
@@ -70,7 +72,7 @@ class ClipTensors:
         Raises `ValueError` for a file of an earlier version.
         """
         with np.load(path) as stored:
-            if "face_ends" not in stored:
+            if "scenes" not in stored:
                 raise ValueError(
                     f"{path} is of an earlier version: run python -m train extract anew, into "
                     "an empty folder."
@@ -80,7 +82,8 @@ class ClipTensors:
             if len(ends):
                 faces = EncodedFaces(np.load(_faces_path(path), mmap_mode="r"), ends)
             mel, lines = (stored[name].astype(np.float32) for name in ("mel", "lines"))
-            return cls(faces, mel, lines, stored["seen"], stored["heard"])
+            steps = (stored[name] for name in ("seen", "heard", "scenes"))
+            return cls(faces, mel, lines, *steps)
 
     @staticmethod
     def load_mel(path: Path) -> np.ndarray:

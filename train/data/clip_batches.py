@@ -87,13 +87,14 @@ def clip_batch(sample: CachedClip, evidence: Evidence) -> ClipBatch:
     a, grid = sample.annotation, FrameGrid(VIDEO_RATE_HZ, len(evidence.visual))
     steps = [step_labels(a.segments[stream], grid) for stream in STREAMS]
     seen, heard = torch.from_numpy(evidence.seen)[None], torch.from_numpy(evidence.heard)[None]
+    scenes = None if evidence.scenes is None else torch.from_numpy(evidence.scenes)[None]
     lines = lines_input(torch.from_numpy(evidence.lines)[None], heard)
     error = smoothed(evidence.visual_error, CUE_STEPS)
     cues = torch.stack(
         [torch.from_numpy(error).float()[None], _line_filter(lines, heard)[..., -1]], -1
     )
     return ClipBatch(
-        picture_input(torch.from_numpy(evidence.visual)[None], seen),
+        picture_input(torch.from_numpy(evidence.visual)[None], seen, scenes),
         sound_input(torch.from_numpy(evidence.audio)[None], heard),
         lines,
         torch.from_numpy(np.nan_to_num(fused_error(evidence)))[None],

@@ -29,7 +29,7 @@ from train.data.cache import CachedClip, cached_path
 from train.engine.ranks import Ranks, single_rank
 
 MIN_SPREAD = 0.05
-KEPT = ("visual", "audio", "lines")
+KEPT = ("visual", "audio", "lines")  # in half precision, beside scenes
 
 _models: dict[Path, RTDeepLoc] = {}
 
@@ -54,6 +54,7 @@ class EvidenceScaler:
             standardised.visual * self.face_std + self.face_mean,
             standardised.audio * self.sound_std + self.sound_mean,
             standardised.lines,
+            standardised.scenes,
         )
 
     def standardised(self, raw: Evidence) -> Evidence:
@@ -61,6 +62,7 @@ class EvidenceScaler:
             (raw.visual - self.face_mean) / self.face_std,
             (raw.audio - self.sound_mean) / self.sound_std,
             raw.lines,
+            raw.scenes,
         )
 
 
@@ -85,12 +87,13 @@ class EvidenceStore(Sequence[Evidence]):
         if isinstance(index, slice):
             return EvidenceStore(self.paths[index], self.scale)
         with np.load(self.paths[index]) as stored:
-            if "lines" not in stored:
+            if "scenes" not in stored:
                 raise ValueError(
                     f"{self.paths[index]} is of an earlier version: delete its folder, and these "
                     "clips are measured anew."
                 )
-            raw = Evidence(*(stored[name].astype(np.float32) for name in KEPT))
+            kept = (stored[name].astype(np.float32) for name in KEPT)
+            raw = Evidence(*kept, stored["scenes"])
         return self.scale.standardised(raw) if self.scale else raw
 
     def standardised(self, model: RTDeepLoc) -> EvidenceStore:
@@ -173,10 +176,12 @@ def _measure(sample: CachedClip, checkpoint: Path, folder: Path, device: torch.d
     if folder not in _models:
         _models[folder] = without_statistics(load_checkpoint(checkpoint)[0]).to(device)
     clip = sample.tensors
-    found = measure_evidence(_models[folder], clip.stream(), clip.mel, clip.lines, clip.heard)
+    given = clip.stream(), clip.mel, clip.lines, clip.heard, clip.scenes
+    found = measure_evidence(_models[folder], *given)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial_path = path.with_name(path.name + ".part.npz")
-    np.savez(partial_path, **{name: getattr(found, name).astype(np.float16) for name in KEPT})
+    kept = {name: getattr(found, name).astype(np.float16) for name in KEPT}
+    np.savez(partial_path, **kept, scenes=clip.scenes)
     partial_path.rename(path)
 
 

@@ -43,9 +43,11 @@ from deeploc.faces.detector import FaceDetector
 from deeploc.faces.tracker import track_faces
 from deeploc.media.clip import MAX_MINUTES, VIDEO_RATE_HZ, open_clip
 from deeploc.media.formats import is_sound
+from deeploc.media.shots import find_shots
 from deeploc.models.mae import MAEConfig
 from deeploc.preprocess.audio import STEP_SAMPLES
 from deeploc.preprocess.inputs import prepare, prepare_sound
+from deeploc.preprocess.speech import steps_with_speech
 from train.data.cache import METADATA, ClipTensors, cached_path
 from train.data.sound_files import read_sound
 from train.data.splits import with_splits
@@ -57,24 +59,26 @@ APART_S, APART_SHARE = 0.1, 0.01  # what a clip may last longer or shorter than 
 def extract_clip(path: Path, detector: FaceDetector, size: int) -> ClipTensors:
     """Decode, track, crop: one clip as tensors. Raises `DeepLocError` where the localizer would."""
     clip = open_clip(path, MAX_MINUTES)
-    track = track_faces(clip, detector, lambda done, total: None)[0]
-    given = prepare(clip, track, size)
+    shots = find_shots(clip)
+    track = track_faces(clip, shots, detector, lambda done, total: None)[0]
+    given = prepare(clip, track, shots, size)
     crops = list(given.faces)
     seen = np.array([crop is not None for crop in crops])
     blank = np.zeros((size, size, 3), np.uint8)
     faces = np.stack([blank if crop is None else crop for crop in crops])
-    return ClipTensors(faces, given.mel, given.lines, seen, given.heard)
+    return ClipTensors(faces, given.mel, given.lines, seen, given.heard, given.scenes)
 
 
 def extract_speech(path: Path) -> ClipTensors:
-    """A sound file as tensors of a clip that is heard throughout and never seen."""
+    """A sound file as tensors of a clip that is heard where somebody speaks, and never seen."""
     audio = read_sound(path)
     n_frames = len(audio) // STEP_SAMPLES
     if not n_frames:
         raise DeepLocError("it holds no sound")
     nothing = np.zeros((n_frames, 0, 0, 3), np.uint8)
-    everywhere = np.ones(n_frames, bool)
-    return ClipTensors(nothing, *prepare_sound(audio, n_frames), ~everywhere, everywhere)
+    unseen, heard = np.zeros(n_frames, bool), steps_with_speech(audio, n_frames)
+    scene = np.zeros(n_frames, int)
+    return ClipTensors(nothing, *prepare_sound(audio, n_frames), unseen, heard, scene)
 
 
 def _work(clip: ClipTruth, path: Path, cache: Path, size: int) -> str | None:

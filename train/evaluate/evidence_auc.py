@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from deeploc.evidence import Evidence
 from deeploc.media.clip import VIDEO_RATE_HZ
 from deeploc.metrics import step_labels
-from deeploc.models.fdn import FACE_ZONES, SOUND_ZONES, clip_relative
+from deeploc.models.fdn import FACE_ZONES, SOUND_ZONES, relative_to_usual
 from deeploc.models.mae import BANDS
 from deeploc.models.rt_deeploc import KINDS, VALUES
 from deeploc.timeline import FrameGrid
@@ -50,7 +50,7 @@ def evidence_aucs(
             known = own.seen if stream == "visual" else own.heard
             means = (zones.to(raw) @ raw).flatten(1)
             valid = torch.from_numpy(known)[None]
-            relative = clip_relative(means[None], valid)[0, known, : means.shape[1]]
+            relative = relative_to_usual(means[None], valid)[0, known, : means.shape[1]]
             labels.append(step_labels(segments, FrameGrid(VIDEO_RATE_HZ, len(raw)))[known])
             columns.append(relative.numpy())
         found[stream] = _aucs(np.concatenate(labels), np.concatenate(columns), names)

@@ -40,6 +40,7 @@ from deeploc.faces.detector import FaceDetector
 from deeploc.faces.tracker import track_faces
 from deeploc.media.clip import SHORTEST_STEPS, VIDEO_RATE_HZ, open_clip
 from deeploc.media.formats import is_video
+from deeploc.media.shots import find_shots
 from deeploc.media.writer import write_clip
 from deeploc.metrics import step_labels
 from deeploc.scores import STREAMS, Stream
@@ -237,7 +238,7 @@ def load_recording(path: Path, config: EverydayConfig) -> Recording:
         raise DeepLocError("it has no sound")
     if clip.grid.n_frames < SHORTEST_STEPS:
         raise DeepLocError("it is too short")
-    track = track_faces(clip, _detector(), lambda done, total: None)[0]
+    track = track_faces(clip, find_shots(clip), _detector(), lambda done, total: None)[0]
     frames = np.stack(
         [limit_height(frame, config.height) for frame in islice(clip.frames(), clip.grid.n_frames)]
     )
