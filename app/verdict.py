@@ -54,11 +54,11 @@ def false_alarm_rate(report: Report) -> str:
         return "This model was never calibrated: its scores mean nothing yet."
     if report.video_score is None:
         return "Too little could be scored for a verdict."
-    level = "strong" if report.band == "strong" else "some"
-    share = calibration.false_alarms.get(level)
-    if share is None:
+    level: Band = "strong" if report.band == "strong" else "some"
+    rate = calibration.alarms(level)
+    if rate is None:
         return "The false-alarm rate of this model is not known."
-    of_clips = f"{share:.1%} of {calibration.clips} authentic validation clips".replace(".0%", "%")
+    of_clips = f"{rate.share:.1%} of {rate.clips} authentic validation clips".replace(".0%", "%")
     if report.band in ("some", "strong"):
         return f"At this level {of_clips} are flagged."
     return f"{of_clips} are flagged by this model."

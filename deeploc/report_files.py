@@ -159,7 +159,7 @@ def read_report(path: str | Path) -> Report:
 def _report(data: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Report:
     if data["schema"] not in (1, SCHEMA):
         raise ValueError(data["schema"])
-    calibration = Calibration(**_known(Calibration, data.get("calibration", {})))
+    calibration = Calibration.of(data.get("calibration", {}))
     scores = _scores(data, calibration)
     return Report(
         media=MediaInfo(**_known(MediaInfo, data["media"])),

@@ -31,7 +31,7 @@ def fake_report(name="clip.mp4", **changes) -> Report:
             name=name, duration_s=2.00044, fps=25.0, width=640, height=360, has_audio=True
         ),
         model=ModelInfo("tiny", "main", "ab" * 32),
-        calibration=Calibration(bands={"some": 0.5, "strong": 0.8}, clips=120),
+        calibration=Calibration(bands={"some": 0.5, "strong": 0.8}, honest={"all": {"clips": 120}}),
         video_score=0.71239,
         band="some",
         timeline=(Localization(Segment(0.8, 1.2), 0.91234, "visual"),),

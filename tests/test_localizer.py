@@ -110,7 +110,7 @@ def test_a_run_is_cancelled_from_the_hook_at_any_stage(localizer, short, at):
 
 
 def calibrated(localizer, thresholds, bands):
-    scale = Calibration({}, thresholds, bands, {}, 10)
+    scale = Calibration({}, thresholds, bands, {"all": {"clips": 10}})
     model = localizer.model.calibrated(scale, "calibrated")
     return Localizer(model, ModelInfo("calibrated", "local", ""))
 

@@ -19,6 +19,7 @@ VERBS = {
     "extract": ("train.data.extract", "a dataset as face crops, mel and vocoder lines"),
     "pretrain": ("train.pretrain", "the masked autoencoder, on authentic clips"),
     "discover": ("train.discover", "the forgery discovery network, from clip labels"),
+    "calibrate": ("train.calibrate", "set the levels of a checkpoint anew, on validation clips"),
     "evaluate": ("train.evaluate.evaluation", "a checkpoint beside its baselines"),
     "card": ("train.evaluate.card", "the tables of README and model card, from metrics.json"),
     "ablate": ("train.evaluate.ablation", "what each part of the method is worth"),

@@ -1,8 +1,9 @@
 """Discovery: the forgery discovery network learns from clip labels and the evidence of `RUN/mae`.
 
 Measures the evidence of every clip once, trains on the train split, calibrates on the authentic
-clips of the validation split and writes `RUN/model`. Nothing else is taken from validation clips:
-their losses are only logged (`model_log.jsonl`, `tensorboard/`). Interrupted, it resumes with the
+clips of the validation split (`train/calibrate.py`) and writes `RUN/model`. Nothing else is taken
+from validation clips: their losses are only logged (`model_log.jsonl`, `tensorboard/`). Clips under
+held-out kinds of everyday change are left out of both splits. Interrupted, it resumes with the
 epoch that it was in, from `model_state.pt`. Under `torchrun` the processes share each step.
 
 Three settings: `--labels clip` reads one bit a clip, `streams` (as LAV-DF's metadata) one bit a
@@ -38,6 +39,7 @@ from train.data.evidence_store import EvidenceStore, measure_clips, set_statisti
 from train.engine.checkpointing import StateFiles, TensorBoardCurves, save_model
 from train.engine.execution import Execution
 from train.engine.ranks import Ranks, gradients_of, joined_ranks, seed_of
+from train.everyday.kinds import without_held_out
 from train.losses.objective import discovery_loss
 from train.losses.pseudo_labels import PseudoLabeler, authentic_gates, authentic_logits
 
@@ -310,7 +312,7 @@ def discover(
     """
     with joined_ranks() as ranks:
         model, info = load_checkpoint(run / "mae")
-        splits = {split: load_cache(cache, split) for split in ("train", "dev")}
+        splits = {split: without_held_out(load_cache(cache, split)) for split in ("train", "dev")}
         raw = {
             split: measure_clips(run / "mae", samples, run / "evidence", workers, ranks)
             for split, samples in splits.items()
@@ -325,7 +327,7 @@ def discover(
         log = train_fdn(model, clips, held_out, config, execution, data)
         if ranks.first:
             model = model.half().float()  # calibrate what is saved
-            scale = calibrate(model, ready["dev"].pristine(splits["dev"]))
+            scale = calibrate(model, splits["dev"], ready["dev"])
             save_model(model.calibrated(scale, name).half(), run / out)
             record = {"config": plain(config), "epochs": log}
             (run / out / "training.json").write_text(json.dumps(record))

@@ -74,7 +74,7 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         super().__init__()
         config = MAEConfig(**mae) if mae else TINY
         self.name = name
-        self.calibration = Calibration(**(calibration or {}))
+        self.calibration = Calibration.of(calibration or {})
         self.mae = MAE(config)
         cells, rows = config.cells**2, config.mel_rows
         evidence = FDNConfig(

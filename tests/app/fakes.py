@@ -44,8 +44,7 @@ CALIBRATION = Calibration(
     },
     thresholds={"visual": 0.5, "audio": 0.5, "fused": 0.5},
     bands={"some": 0.5, "strong": 0.8},
-    false_alarms={"some": 0.05, "strong": 0.01},
-    clips=120,
+    honest={"all": {"clips": 120, "some": 6, "strong": 1}},
 )
 
 

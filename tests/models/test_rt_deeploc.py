@@ -85,7 +85,12 @@ def test_error_is_against_the_clip_itself_and_what_is_even_over_the_face_weighs_
 
 
 def test_saved_and_loaded_models_agree(model, tmp_path):
-    scale = Calibration({"visual": [1, 2, 3]}, {"fused": 0.4}, {"some": 0.4, "strong": 0.6}, {}, 9)
+    scale = Calibration(
+        {"visual": [1, 2, 3]},
+        {"fused": 0.4},
+        {"some": 0.4, "strong": 0.6},
+        {"all": {"clips": 9, "some": 1}},
+    )
     model.calibrated(scale, "mine").half().save_pretrained(tmp_path)
     loaded, info = load_checkpoint(tmp_path)
     again, _ = load_checkpoint(tmp_path)

@@ -39,8 +39,7 @@ THRESHOLDS = {"visual": 0.5, "audio": 0.5, "fused": 0.5}
 CALIBRATION = Calibration(
     thresholds=THRESHOLDS,
     bands={"some": 0.5, "strong": 0.8},
-    false_alarms={"some": 0.2, "strong": 0.05},
-    clips=40,
+    honest={"all": {"clips": 40, "some": 8, "strong": 2}},
 )
 FORGED = ((50, 75),)
 

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +18,10 @@ from deeploc.errors import DeepLocError
 from deeploc.models.mae import MAEConfig
 from deeploc.models.rt_deeploc import RTDeepLoc
 from tests.train.made_cache import STEPS, made_cache
-from train import calibrate, discover, pretrain
+from train import discover, pretrain
 from train.data.cache import AuthenticWindows, cached_path, load_cache
 from train.data.clip_batches import ClipDataset, collate
-from train.data.evidence_store import EvidenceStore, RunningMoments, measure_clips, set_statistics
+from train.data.evidence_store import RunningMoments, measure_clips
 from train.discover import ClipSampler, Stage
 from train.engine import benchmark
 from train.engine.checkpointing import save_model
@@ -313,28 +312,6 @@ def test_statistics_are_those_of_all_steps_at_once():
     steps = np.concatenate(pieces)
     np.testing.assert_allclose(mean, np.nanmean(steps, axis=0), rtol=1e-5)
     np.testing.assert_allclose(spread, np.nanstd(steps, axis=0), rtol=1e-5)
-
-
-def test_calibration_reads_every_clip_once_and_samples_alike(cache, evidence, monkeypatch):
-    model, _ = load_checkpoint(evidence / "mae")
-    samples = load_cache(cache, "train")
-    measured = measure_clips(evidence / "mae", samples, evidence / "evidence")
-    set_statistics(model, measured)
-    ready, read = measured.standardised(model), []
-
-    class Counted(EvidenceStore):
-        def __getitem__(self, index):
-            read.append(index)
-            return super().__getitem__(index)
-
-    whole = calibrate.calibrate(model, Counted(ready.paths, ready.scale))
-    assert read[: len(ready)] == list(range(len(ready))) and len(read) <= len(ready) + 1
-    monkeypatch.setattr(calibrate, "SAMPLED", 60 * len(ready))
-    sampled = calibrate.calibrate(model, ready)
-    assert sampled.error_marks != whole.error_marks
-    assert replace(sampled, error_marks=whole.error_marks) == whole
-    for name, marks in whole.error_marks.items():
-        assert sampled.error_marks[name][0] == pytest.approx(marks[0], abs=0.2)
 
 
 def test_a_checkpoint_is_replaced_file_by_file(tmp_path):

@@ -35,7 +35,7 @@ KEYS = {
     "unscored": {"start_s", "end_s", "reason", "stream"},
     "warnings": ["The sound ends before the picture."],
     "timing": {"seconds_per_second", "stages"},
-    "calibration": {"error_marks", "thresholds", "bands", "false_alarms", "clips"},
+    "calibration": {"error_marks", "thresholds", "bands", "honest", "forged"},
 }
 
 

@@ -18,6 +18,7 @@ import torch
 from torch.utils.data import Dataset
 
 from deeploc.annotations import ClipTruth, read_truths
+from deeploc.calibration import FOOTAGES
 from deeploc.media.formats import is_sound
 from deeploc.preprocess.audio import MEL_PER_STEP
 from train.data.face_images import EncodedFaces, encode_faces
@@ -118,6 +119,22 @@ class CachedClip:
         """
         a = self.annotation
         return not (a.forged or a.families or a.change or self.audio_only)
+
+    @property
+    def honest_group(self) -> str | None:
+        """The group that its false alarms are counted in: of a clip as it is its footage, of one
+        under an everyday change the kind. None where it is forged, a null forgery or coded once
+        more, or without a picture."""
+        a = self.annotation
+        if a.forged or a.families or self.audio_only:
+            return None
+        return a.change or (a.footage if a.footage in FOOTAGES else FOOTAGES[-1])
+
+    @property
+    def person(self) -> str:
+        """Who speaks; where nobody is named, the clip that this one was made from."""
+        a = self.annotation
+        return a.identity or a.original or a.file
 
     @property
     def reencoded(self) -> bool:

@@ -36,6 +36,7 @@ from train.evaluate.methods import CHANCE, ERROR, Method, chance
 from train.evaluate.plots import write_ablation_plots
 from train.evaluate.protocol import Split, describe_protocol, draw_clips
 from train.evaluate.tables import ablation_markdown
+from train.everyday.kinds import without_held_out
 
 RESULT, TABLES = "ablation.json", "ablation.md"
 LABELS: tuple[Labels, ...] = ("clip", "streams", "frames")
@@ -108,7 +109,7 @@ class Bench:
 def prepare_bench(cache: Path, run: Path, evidence: Path, workers: int) -> Bench:
     """Measure the evidence that is missing, and take its statistics."""
     model, info = load_checkpoint(run / "mae")
-    splits = {name: load_cache(cache, name) for name in ("train", "dev")}
+    splits = {name: without_held_out(load_cache(cache, name)) for name in ("train", "dev")}
     raw = {
         name: measure_clips(run / "mae", split, evidence, workers) for name, split in splits.items()
     }

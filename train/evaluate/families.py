@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from deeploc.annotations import read_truths
-from deeploc.calibration import Calibration
+from deeploc.calibration import BANDS, Calibration
 from deeploc.metrics import Metric, interval, step_labels
 from deeploc.scores import STREAMS, Stream
 from train.data.cache import CachedClip
@@ -138,7 +138,9 @@ def reliability(samples: list[CachedClip], method: Method, calibration: Calibrat
     names = [calibration.band(level) for level in (0.0, *sorted(calibration.bands.values()))]
     parts = np.array_split(np.argsort(fused, kind="stable"), SCORE_BINS)
     return {
-        "stated": dict(calibration.false_alarms),
+        "stated": {
+            band: rate.share for band in BANDS if (rate := calibration.alarms(band)) is not None
+        },
         "bands": [
             {"band": name, **_counts(forged[bands == name])} for name in dict.fromkeys(names)
         ],

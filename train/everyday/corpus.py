@@ -48,18 +48,8 @@ from deeploc.timeline import FrameGrid, Timeline
 from train.config import keep_config
 from train.data.cache import METADATA
 from train.data.splits import Split
-from train.everyday import (  # noqa: F401  imported for the kinds that they register
-    camera,
-    delivery,
-    editing,
-    noises,
-    overlays,
-    picture,
-    silence,
-    sound,
-)
+from train.everyday.kinds import KINDS, is_held_out
 from train.everyday.recording import Change, Recording
-from train.everyday.registry import KINDS
 from train.forge.recording import limit_height
 
 CONFIG = "everyday_config.json"
@@ -67,11 +57,6 @@ JOURNAL = "changes.jsonl"
 UNCHANGED = "unchanged"
 TRAINED, HELD_OUT = "trained", "held-out"  # instead of the names of kinds
 OTHERS_TRIED = 5
-
-
-def held_out_kinds() -> set[str]:
-    """The kinds that no training and no calibration sees."""
-    return {kind.name for kind in KINDS.values() if kind.held_out}
 
 
 @dataclass(frozen=True)
@@ -102,7 +87,8 @@ class EverydayConfig:
     """lowest and highest CRF of H.264; all versions of a clip have the same"""
 
     def __post_init__(self) -> None:
-        words = {TRAINED: set(KINDS) - held_out_kinds(), HELD_OUT: held_out_kinds()}
+        held_out = set(filter(is_held_out, KINDS))
+        words = {TRAINED: set(KINDS) - held_out, HELD_OUT: held_out}
         named = set().union(*(words.get(name, {name}) for name in self.kinds))
         if unknown := sorted(named - set(KINDS)):
             raise ValueError(
@@ -403,7 +389,7 @@ def everyday(
     versions, left_out = build(clips, out, config, workers)
     for kind in (UNCHANGED,) * config.unchanged + config.kinds:
         count = sum(version.file.startswith(f"{kind}/") for version in versions)
-        print(f"{kind}: {count}" + (" (held out)" if kind in held_out_kinds() else ""))
+        print(f"{kind}: {count}" + (" (held out)" if kind in KINDS and is_held_out(kind) else ""))
     if left_out:
         print(f"Left out: {left_out} clips.")
 
