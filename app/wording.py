@@ -22,6 +22,19 @@ EXAMPLES = {
 }
 OTHER_EXAMPLE = ("Example", "A clip with known truth.")
 
+# What each reason for an unscored stretch means.
+REASONS = {
+    "no usable face": "The face is missing here, too small, or turned away.",
+    "frozen picture": "The picture stands still, so there is no movement to judge.",
+    "cut": "One shot changes into the next here. That is editing, and no evidence of forgery.",
+    "shot too short": "The shot is too short to know what is usual in it.",
+    "unreadable": "The picture can't be decoded here.",
+    "the file has no sound": "Only the picture could be judged.",
+    "no sound": "There is no sound here.",
+    "no speech": "Nobody speaks here, and only speech can be judged.",
+    "too little speech": "There is too little speech to know what is usual for this voice.",
+}
+
 STAGES = {
     "decode": "Read the clip",
     "faces": "Follow the faces",

@@ -12,6 +12,7 @@ import numpy as np
 
 from app.verdict import headline
 from app.viewer.packing import pack_heat, pack_sound, pack_track, pack_waveform
+from app.wording import REASONS
 from deeploc.annotations.truth import segments_with_stream
 from deeploc.media.clip import VIDEO_RATE_HZ
 from deeploc.report import Report
@@ -30,6 +31,9 @@ def to_payload(
         "report": report_to_dict(report),
         "video": str(video),
         "headline": headline(report),
+        "reasons": {
+            item.reason: REASONS[item.reason] for item in report.unscored if item.reason in REASONS
+        },
         "thresholds": dict(report.calibration.thresholds),
         "pts": [] if report.pts_s is None else np.round(report.pts_s, 4).tolist(),
         "intervals": [

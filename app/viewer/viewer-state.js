@@ -5,6 +5,7 @@ import * as annotation from "./edit/annotation.js";
 import { disagreements, match, tiou } from "./compare/metrics.js";
 import { clockText } from "./core/dom.js";
 import { STREAM_LABELS, STREAM_OF } from "./core/streams.js";
+import { reasonText, stretches } from "./core/unscored.js";
 import { FrameTimes } from "./time/frame-times.js";
 import { IntervalFinder } from "./curves/postprocess.js";
 import { AnnotationStore } from "./edit/annotation-store.js";
@@ -38,6 +39,14 @@ export class ViewerState {
             report.scores.find(({ kind, stream }) => proposes.has(kind) && stream === "fused") ??
             null;
         const curves = report.scores.filter(({ kind }) => kind === this.forgery?.kind);
+        this.curves = curves;
+        this.shots = (report.shots ?? []).map(([start, end]) => ({ start, end }));
+        this.unscored = Object.fromEntries(
+            ["visual", "audio"].map((stream) => [
+                stream,
+                stretches([], report.unscored ?? [], stream),
+            ]),
+        );
         this.calibrated =
             this.forgery && report.video_score !== null ? (payload.thresholds.fused ?? null) : null;
         this.threshold = this.calibrated;
@@ -171,10 +180,49 @@ export class ViewerState {
         );
     }
 
+    // Where shots begin that a cut begins, in seconds.
+    get shotStarts() {
+        return this.shots.slice(1).map(({ start }) => start);
+    }
+
+    // "Shot 2 of 3 begins at 0:02.40."
+    shotText(index) {
+        return `Shot ${index + 1} of ${this.shots.length} begins at ${clockText(this.shots[index].start)}.`;
+    }
+
+    // To the next shot, or to the start of this one and, from there, of the one before.
+    goToShot(way) {
+        const { shots, clock } = this;
+        if (shots.length < 2)
+            return this.say(shots.length ? "This clip is one shot." : "No shots are known.");
+        const frames = shots.map(({ start }) => this.frames.edge(start));
+        const index =
+            way > 0
+                ? frames.findIndex((frame) => frame > clock.frame)
+                : Math.max(
+                      frames.findLastIndex((frame) => frame < clock.frame),
+                      0,
+                  );
+        if (index < 0) return this.say(`This is the last of ${shots.length} shots.`);
+        clock.seekFrame(Math.min(frames[index], this.frames.count - 1));
+        this.say(this.shotText(index));
+    }
+
     describe(time) {
-        if (this.blind) return "model hidden";
-        const index = this.predicted.findIndex(({ start, end }) => time >= start && time < end);
-        return index < 0 ? "outside flagged intervals" : `inside interval ${index + 1}`;
+        const around = ({ start, end }) => time >= start && time < end;
+        const shot = this.shots.length > 1 ? this.shots.findIndex(around) : -1;
+        const where = shot < 0 ? [] : [`shot ${shot + 1} of ${this.shots.length}`];
+        if (this.blind) return ["model hidden", ...where].join(", ");
+        const index = this.predicted.findIndex(around);
+        const missing = Object.entries(this.unscored).flatMap(([stream, found]) => {
+            const stretch = found.find(around);
+            return stretch ? [`${STREAM_LABELS[stream]} not scored: ${reasonText(stretch)}`] : [];
+        });
+        return [
+            index < 0 ? "outside flagged intervals" : `inside interval ${index + 1}`,
+            ...missing,
+            ...where,
+        ].join(", ");
     }
 
     // -- the threshold of the display; the verdict keeps its own --

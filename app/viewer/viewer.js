@@ -15,12 +15,14 @@ import { linkButton, reportMenu } from "./report/downloads.js";
 import { TimeScale } from "./time/time-scale.js";
 import { ChartArea } from "./curves/chart-area.js";
 import { transport } from "./time/transport.js";
+import { notScored } from "./report/not-scored.js";
 import { verdictStrip } from "./report/verdict.js";
 
 // The others build upon the first one.
 const SHEETS = [
     "viewer.css",
     "report/verdict.css",
+    "report/not-scored.css",
     "time/time.css",
     "evidence/evidence.css",
     "curves/curves.css",
@@ -175,6 +177,7 @@ function build(root, payload, plotly, url, options) {
             edit.tools,
             hint(),
         ),
+        notScored(payload, edit.state) ?? "",
         edit.table.element,
     );
     return { ...edit, chart, chartArea, evidence, live, overview };

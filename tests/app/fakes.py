@@ -91,6 +91,30 @@ def fake_report(path: Path | str = "clip.mp4", n_faces: int = 1, face: int | Non
     )
 
 
+def with_cuts(report: Report) -> Report:
+    """The report of a clip of three shots that begins with a second of stillness and silence."""
+    shots = (Segment(0, 2.4), Segment(2.4, 3), Segment(3, 4))
+    still, cuts = Segment(0, 1), (Segment(2.32, 2.52), Segment(2.92, 3.12))
+    unseen = (*report.scores[0].unscored, still, *cuts)
+    missing = {"visual": unseen, "audio": (still,), "fused": (still,)}
+    scores = tuple(_without(item, missing[item.stream]) for item in report.scores)
+    unscored = (
+        Unscored(still, "frozen picture", "visual"),
+        *(Unscored(cut, "cut", "visual") for cut in cuts),
+        Unscored(Segment(3.6, 4.0), "no usable face", "visual"),
+        Unscored(still, "no speech", "audio"),
+    )
+    return replace(report, shots=shots, scores=scores, unscored=unscored)
+
+
+def _without(scores: FrameScores, missing: tuple[Segment, ...]) -> FrameScores:
+    values = scores.values.copy()
+    for segment in missing:
+        start, end = scores.grid.span(segment)
+        values[start:end] = np.nan
+    return replace(scores, values=values)
+
+
 def _sound() -> SoundEvidence:
     steps, bins = np.arange(4 * GRID.n_frames)[:, None], np.arange(80)[None]
     mel = (-8 + 6 * np.cos(bins / 6 + steps / 40)).astype(np.float16)
@@ -156,7 +180,7 @@ class FakeAnalyzer:
     """Walks through the stages and answers with the fake report; some names do other things.
 
     `noface...`: `NoFace`. `broken...`: an unexpected exception. `two...`: two faces. `quiet...`:
-    no error stands out. `slow...`: takes a minute unless it is stopped.
+    no error stands out. `cuts...`: see `with_cuts`. `slow...`: takes a minute unless it is stopped.
     """
 
     info = ModelInfo("fake", "r1", "ab" * 32)
@@ -182,6 +206,8 @@ class FakeAnalyzer:
             if stage == "faces" and name.startswith("broken"):
                 raise RuntimeError("tensor of unexpected shape")
         report = fake_report(path, 2 if name.startswith("two") else 1, face)
+        if name.startswith("cuts"):
+            report = with_cuts(report)
         if name.startswith("quiet"):
             report.evidence.heat[30:50] = 0.6
             report.sound.error[30:50] = 0.5

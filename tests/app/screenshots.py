@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Page, sync_playwright
 
@@ -16,8 +17,8 @@ from app.page.theme import CSS, THEME
 from app.ui import build_demo
 from deeploc.errors import NoFace
 from deeploc.report import Report
-from tests.app.browser import CHROMIUM, FLAGS
-from tests.app.fakes import NO_FACE, FakeAnalyzer, FakeModels
+from tests.app.browser import CHROMIUM, FLAGS, analysed
+from tests.app.fakes import NO_FACE, FakeAnalyzer, FakeModels, write_moving_clip
 
 WIDTHS = {1440: 1000, 768: 1000, 390: 844}
 
@@ -42,10 +43,19 @@ def failed(page: Page) -> None:
     page.get_by_role("alert").wait_for()
 
 
-class Refusing(FakeAnalyzer):
-    """Finds no face in any clip; the examples are shown from their results."""
+def cuts(page: Page) -> None:
+    """Three shots, the first of which begins in stillness and silence."""
+    with TemporaryDirectory() as folder:
+        analysed(page, write_moving_clip(Path(folder) / "cuts.mp4"), "cuts.mp4")
+    page.wait_for_timeout(400)
 
-    def __call__(self, path: str, *_: object, **__: object) -> Report:
+
+class Refusing(FakeAnalyzer):
+    """Finds no face in any clip but one; the examples are shown from their results."""
+
+    def __call__(self, path: str, *args: object, **options: object) -> Report:
+        if Path(path).name.startswith("cuts"):
+            return super().__call__(path, *args, **options)
         raise NoFace(NO_FACE)
 
 
@@ -54,6 +64,7 @@ STATES = {
     "chosen": chosen,
     "authentic": lambda page: shown(page, "Authentic"),
     "forged": lambda page: shown(page, "Forged picture"),
+    "cuts": cuts,
     "failing": failed,
 }
 

@@ -44,6 +44,10 @@ def authentic(page: Page, clip) -> None:
     analysed(page, clip, "authentic.mp4")
 
 
+def cuts(page: Page, clip) -> None:
+    analysed(page, clip, "cuts.mp4")
+
+
 def forged(page: Page, clip) -> None:
     page.locator(".dl-card").click()
     page.wait_for_selector(".dl-plot svg")
@@ -60,7 +64,7 @@ def failing(page: Page, clip) -> None:
     [
         empty,
         forged,
-        *(pytest.param(one, marks=LONGER) for one in (chosen, running, authentic, failing)),
+        *(pytest.param(one, marks=LONGER) for one in (chosen, running, authentic, cuts, failing)),
     ],
 )
 def test_axe_finds_nothing_serious(page, clip, reach, width):

@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from app.wording import REASONS
 from tests.app.browser import analysed, click_at, cursor_s
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -126,10 +127,10 @@ def test_hatches_give_the_reason_of_their_own_stream(page, clip):
         hatches = page.locator(f"[data-row={row}] .dl-hatch")
         return [hatch.get_attribute("title") for hatch in hatches.all()]
 
-    assert titles("face") == ["Not scored: no usable face"]
-    assert titles("error-visual") == ["Not scored: no usable face"]
+    face = f"Not scored: no usable face. {REASONS['no usable face']}"
+    assert titles("face") == titles("error-visual") == [face]
     for row in ("sound", "spectrogram", "error-audio"):
-        assert titles(row) == ["Not scored: no sound"]
+        assert titles(row) == [f"Not scored: no sound. {REASONS['no sound']}"]
 
 
 def test_rows_are_toggled_by_key_and_remembered(page, clip):

@@ -146,3 +146,60 @@ test("the edit is held against the prediction, truth or no truth", () => {
     own.nextDisagreement();
     assert.equal(own.clock.frame, 75);
 });
+
+const cut = () => {
+    const { payload } = state();
+    const shots = [
+        [0, 1.2],
+        [1.2, 2.4],
+        [2.4, 4],
+    ];
+    const unscored = [{ start_s: 1.12, end_s: 1.32, reason: "cut", stream: "visual" }];
+    const own = state({ report: { ...payload.report, shots, unscored } });
+    const said = [];
+    own.messageListeners.add((text) => said.push(text));
+    return { own, said };
+};
+
+test("keys go from shot to shot and say where that is", () => {
+    const { own, said } = cut();
+    assert.deepEqual(own.shotStarts, [1.2, 2.4]);
+    const at = (way) => {
+        own.goToShot(way);
+        return own.clock.frame;
+    };
+    assert.deepEqual([at(1), at(1), at(1)], [30, 60, 60]);
+    assert.deepEqual(said, [
+        "Shot 2 of 3 begins at 0:01.20.",
+        "Shot 3 of 3 begins at 0:02.40.",
+        "This is the last of 3 shots.",
+    ]);
+    own.clock.frame = 70;
+    assert.deepEqual([at(-1), at(-1), at(-1), at(-1)], [60, 30, 0, 0]);
+});
+
+test("where no cut is known, no key pretends that there is one", () => {
+    const { payload } = state();
+    for (const [shots, words] of [
+        [undefined, "No shots are known."],
+        [[[0, 4]], "This clip is one shot."],
+    ]) {
+        const own = state({ report: { ...payload.report, shots } });
+        const said = [];
+        own.messageListeners.add((text) => said.push(text));
+        own.goToShot(1);
+        assert.deepEqual([said, own.clock.frame, own.shotStarts], [[words], 0, []]);
+        assert.equal(own.describe(1.2), "inside interval 1");
+    }
+});
+
+test("the cursor says what was not scored, and in which shot it is", () => {
+    const { own } = cut();
+    assert.equal(
+        own.describe(1.14),
+        "outside flagged intervals, picture not scored: cut, shot 1 of 3",
+    );
+    assert.equal(own.describe(1.5), "inside interval 1, shot 2 of 3");
+    own.setBlind(true);
+    assert.equal(own.describe(1.14), "model hidden, shot 1 of 3");
+});

@@ -30,17 +30,6 @@ export function gaps(values, rate) {
     return found;
 }
 
-// Why a span was not scored: the reasons that the report gives for it, in that stream ("fused": in any).
-export function reasons(span, unscored, stream = "fused") {
-    const own = unscored.filter(
-        (item) =>
-            item.start_s < span.end &&
-            item.end_s > span.start &&
-            (stream === "fused" || [stream, "fused", undefined].includes(item.stream)),
-    );
-    return [...new Set(own.map((item) => item.reason))].join("; ") || "not scored";
-}
-
 // Offers a blob to the person as a file to keep.
 export function saveFile(name, blob) {
     const url = URL.createObjectURL(blob);

@@ -1,11 +1,12 @@
 // The curves, drawn by Plotly: one row a curve family, and the strips of evidence under them. Redrawn on zoom,
 // resize and theme, from the visible range alone, never per frame.
 
-import { gaps, make, reasons } from "../core/dom.js";
+import { gaps, make } from "../core/dom.js";
 import { stepAt, windowed } from "../time/sampling.js";
 import { MARGIN, place } from "../time/time-scale.js";
 import { axisOf, titleOf, usualOf } from "./axis.js";
 import { STREAM_LABELS } from "../core/streams.js";
+import { hatches, missingText, stretches } from "../core/unscored.js";
 import { stripsOf } from "./strips.js";
 
 const DASHES = { visual: "solid", audio: "dash", fused: "solid" };
@@ -95,23 +96,18 @@ export class Chart {
         if (row.detail) title.append(make("span", { text: row.detail }));
         const head = make("div", { class: "dl-row-head" }, title, ...keys, value);
         const main = row.curves.find((curve) => curve.stream === "fused") ?? row.curves[0];
-        const hatches = gaps(main.values, this.rate).map((span) =>
-            Object.assign(
-                make("div", {
-                    class: "dl-hatch",
-                    title: `Not scored: ${reasons(span, this.payload.report.unscored, main.stream)}`,
-                }),
-                { span },
-            ),
-        );
+        const { report, reasons } = this.payload;
+        const missing = stretches(gaps(main.values, this.rate), report.unscored, main.stream);
+        const hatched = hatches(missing, reasons);
         const bands = make("div", { class: "dl-bands" });
-        const area = make("div", { class: "dl-area" }, bands, plot, ...hatches);
+        const area = make("div", { class: "dl-area" }, bands, plot, ...hatched);
         return {
             ...row,
             main,
             plot,
             value,
-            hatches,
+            hatches: hatched,
+            missing,
             bands,
             section: make("section", { class: "dl-row", "data-row": row.key }, head, area),
         };
@@ -265,7 +261,8 @@ export class Chart {
         for (const strip of this.strips) strip.read(time);
         for (const row of this.rows) {
             const value = row.main.values[stepAt(time, this.rate, row.main.values.length)];
-            row.value.textContent = value === null ? "not scored" : value.toFixed(2);
+            row.value.textContent =
+                value === null ? missingText(row.missing, time) : value.toFixed(2);
         }
     }
 }

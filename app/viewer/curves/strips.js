@@ -3,30 +3,25 @@
 
 import { NOTHING, TOP, bytes, signedBytes } from "../core/unpack.js";
 import { LOUDNESS, heatTable } from "../core/colours.js";
-import { make, reasons } from "../core/dom.js";
+import { make } from "../core/dom.js";
+import { hatches, missingText, stretches } from "../core/unscored.js";
 import { decibels, heatLegend, loudnessLegend } from "../core/legend.js";
 import { paintMap, paintWave } from "../core/paint.js";
 import { columns, stepAt, unscored } from "../time/sampling.js";
 import { place } from "../time/time-scale.js";
 
 class Strip {
-    // spec: { key, title, detail, label, ends: [top, bottom], legend, rate, length, holes, stream, paint, value }.
-    constructor(spec, scale, report) {
+    // spec: { key, title, detail, label, ends: [top, bottom], legend, rate, length, holes, stream, paint, value };
+    // holes: the stretches without a value, null for what is never hatched; value(step): a text, null for none.
+    constructor(spec, scale, { report, reasons }) {
         Object.assign(this, spec, { scale, painted: "" });
         this.canvas = make("canvas", {
             role: "img",
             "aria-label": `${spec.title}, ${spec.detail}`,
         });
         this.output = make("output", { class: "dl-now" });
-        this.hatches = spec.holes.map((span) =>
-            Object.assign(
-                make("div", {
-                    class: "dl-hatch",
-                    title: `Not scored: ${reasons(span, report.unscored, spec.stream)}`,
-                }),
-                { span },
-            ),
-        );
+        this.missing = spec.holes ? stretches(spec.holes, report.unscored, spec.stream) : [];
+        this.hatches = hatches(this.missing, reasons);
         const [top, bottom] = spec.ends;
         this.section = make(
             "section",
@@ -59,7 +54,8 @@ class Strip {
     }
 
     read(time) {
-        this.output.textContent = this.value(stepAt(time, this.rate, this.length));
+        const step = stepAt(time, this.rate, this.length);
+        this.output.textContent = this.value(step) ?? missingText(this.missing, time);
     }
 }
 
@@ -76,9 +72,7 @@ function heatSpec(values, rows, rate, heat, upwards) {
             const known = values
                 .subarray(step * rows, (step + 1) * rows)
                 .filter((value) => value !== NOTHING);
-            return known.length
-                ? ((Math.max(...known) / TOP) * heat.scale[3]).toFixed(2)
-                : "not scored";
+            return known.length ? ((Math.max(...known) / TOP) * heat.scale[3]).toFixed(2) : null;
         },
     };
 }
@@ -92,7 +86,7 @@ export function faceRows({ cols, cells }) {
 }
 
 export function stripsOf(payload, scale, rate) {
-    const { heat, sound, waveform, report } = payload;
+    const { heat, sound, waveform } = payload;
     const specs = [];
     if (heat) {
         specs.push({
@@ -118,7 +112,7 @@ export function stripsOf(payload, scale, rate) {
         specs.push(spectrogramSpec(sound.mel, error.holes), error);
     }
     if (waveform) specs.push(waveSpec(waveform));
-    return specs.map((spec) => new Strip(spec, scale, report));
+    return specs.map((spec) => new Strip(spec, scale, payload));
 }
 
 function spectrogramSpec({ bins, rate, range, original }, holes) {
@@ -157,7 +151,7 @@ function waveSpec(waveform) {
         stream: "audio",
         rate: waveform.rate,
         length: wave.low.length,
-        holes: [],
+        holes: null,
         legend: null,
         paint: (canvas, spans) =>
             paintWave(

@@ -61,6 +61,7 @@ export class EdgeHandles {
             frames.time(clock.frame),
             ...this.crossings(),
             ...[...truth, ...this.state.items("P")].flatMap((one) => [one.start, one.end]),
+            ...this.state.shotStarts,
             0,
             payload.report.media.duration_s,
         ];

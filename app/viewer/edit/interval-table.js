@@ -20,7 +20,7 @@ const GUIDE = [
     ],
     [
         "V, A, VA",
-        "found in the picture, in the sound, or in both; hatched stretches could not be scored",
+        "found in the picture, in the sound, or in both; hatched stretches could not be scored, and their names say why",
     ],
 ];
 const number = (value, digits = 2) => (Number.isFinite(value) ? value.toFixed(digits) : "–");

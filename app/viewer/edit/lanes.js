@@ -1,9 +1,10 @@
 // Lanes P (predicted), G (ground truth) and E (your edit): intervals as buttons on the shared time scale. A drag over
 // the empty part of a lane that may be edited draws an interval; a click goes there.
 
-import { clockText, gaps, make, reasons } from "../core/dom.js";
+import { clockText, gaps, make } from "../core/dom.js";
 import { EdgeHandles } from "./edge-handles.js";
 import { LETTERS, STREAM_LABELS, STREAM_OF } from "../core/streams.js";
+import { hatches, stretches } from "../core/unscored.js";
 import { LANES } from "../viewer-state.js";
 import { place } from "../time/time-scale.js";
 import { snap } from "../time/snap.js";
@@ -41,17 +42,17 @@ export class Lanes {
         state.onChange(() => this.draw());
     }
 
+    // Of the picture in the upper half of lane P, of the sound in the lower one.
     unscored() {
-        const { forgery, payload } = this.state;
-        return (forgery ? gaps(forgery.values, forgery.rate_hz) : []).map((span) =>
-            Object.assign(
-                make("div", {
-                    class: "dl-hatch",
-                    title: `Not scored: ${reasons(span, payload.report.unscored)}`,
-                }),
-                { span },
-            ),
-        );
+        const { curves, payload } = this.state;
+        return ["visual", "audio"].flatMap((stream) => {
+            const curve = curves.find((one) => one.stream === stream);
+            const holes = curve ? gaps(curve.values, curve.rate_hz) : [];
+            const missing = stretches(holes, payload.report.unscored ?? [], stream);
+            const hatched = hatches(missing, payload.reasons);
+            for (const hatch of hatched) hatch.classList.add(`dl-hatch-${stream}`);
+            return hatched;
+        });
     }
 
     lane(letter) {
@@ -103,7 +104,8 @@ export class Lanes {
 
     ends(event) {
         const { frames } = this.state;
-        const magnets = this.state.items("G").flatMap(({ start, end }) => [start, end]);
+        const truth = this.state.items("G").flatMap(({ start, end }) => [start, end]);
+        const magnets = [...truth, ...this.state.shotStarts];
         return [this.sketch.from, event.clientX - this.sketch.left]
             .sort((a, b) => a - b)
             .map((x) =>

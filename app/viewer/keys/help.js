@@ -3,7 +3,15 @@
 import { make } from "../core/dom.js";
 import { KEYS, nameOf } from "./keys.js";
 
-const SIGNS = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc" };
+const SIGNS = {
+    ArrowLeft: "←",
+    ArrowRight: "→",
+    ArrowUp: "↑",
+    ArrowDown: "↓",
+    Escape: "Esc",
+    PageUp: "Page up",
+    PageDown: "Page down",
+};
 const HELD = ["Shift", "Control", "Alt", "Meta", "AltGraph", "Tab"];
 const shown = (name) => name.split(/\+(?=.)/).map((part) => SIGNS[part] ?? part);
 
@@ -41,7 +49,7 @@ export class Help {
             this.groups,
             make("p", {
                 class: "dl-none",
-                text: "While you drag an edge it snaps to frames, to the cursor, to where the curve crosses the threshold and to edges of the other lanes; hold Alt to place it freely.",
+                text: "While you drag an edge it snaps to frames, to the cursor, to where the curve crosses the threshold, to edges of the other lanes and to where shots begin; hold Alt to place it freely.",
             }),
         );
         this.element.addEventListener("click", (event) => {

@@ -37,6 +37,13 @@ export const KEYS = [
     ["Go", ["Shift+ArrowRight"], "ten frames on", ({ clock }) => clock.step(10)],
     ["Go", ["ArrowUp"], "previous interval of the lane", ({ state }) => state.neighbour(-1)],
     ["Go", ["ArrowDown"], "next interval of the lane", ({ state }) => state.neighbour(1)],
+    [
+        "Go",
+        ["PageUp"],
+        "start of the shot, or of the previous one",
+        ({ state }) => state.goToShot(-1),
+    ],
+    ["Go", ["PageDown"], "start of the next shot", ({ state }) => state.goToShot(1)],
     ["Go", ["Home"], "start of the interval, else of the clip", ends(-1)],
     ["Go", ["End"], "end of the interval, else of the clip", ends(1)],
     [

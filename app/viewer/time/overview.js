@@ -1,11 +1,12 @@
 // The whole clip in a thin strip: the peaks of its curve, its intervals, and the window that the rows below show.
 
-import { clockText, make } from "../core/dom.js";
+import { clockText, gaps, make } from "../core/dom.js";
 import { axisOf } from "../curves/axis.js";
 import { columns } from "./sampling.js";
 import { MARGIN } from "./time-scale.js";
 
 const HEIGHT = 34,
+    HATCH_PX = 6,
     EDGE_STEP = 0.02; // of the clip, an arrow key
 
 // The highest value under each of `pixels`, null where none is known. Pure.
@@ -35,6 +36,7 @@ export class Overview {
         this.canvas = make("canvas", { "aria-hidden": "true", height: HEIGHT });
         this.cursor = make("i", { class: "dl-overview-cursor" });
         this.window = make("div", { class: "dl-window" });
+        this.shots = state.shotStarts.map((start, index) => this.shot(start, index + 1));
         this.edges = ["start", "end"].map((edge) => this.edge(edge));
         this.track = make(
             "div",
@@ -42,6 +44,7 @@ export class Overview {
             this.canvas,
             this.cursor,
             this.window,
+            ...this.shots,
             ...this.edges,
         );
         this.element = make(
@@ -58,6 +61,14 @@ export class Overview {
             this.drawn = "";
             this.draw();
         });
+    }
+
+    // A tick where a cut begins a shot; a click on it goes there.
+    shot(start, index) {
+        const text = this.state.shotText(index);
+        const tick = make("i", { class: "dl-shot", role: "img", "aria-label": text, title: text });
+        tick.style.left = `${(start / this.scale.duration) * 100}%`;
+        return Object.assign(tick, { shot: start });
     }
 
     edge(edge) {
@@ -111,6 +122,7 @@ export class Overview {
             track.setPointerCapture(event.pointerId);
             const at = this.edges.indexOf(event.target);
             dragged = {
+                shot: event.target.shot,
                 kind:
                     at >= 0
                         ? ["start", "end"][at]
@@ -141,7 +153,7 @@ export class Overview {
                 dragged.kind !== "start" &&
                 dragged.kind !== "end"
             )
-                this.clock.seek(dragged.from);
+                this.goTo(dragged);
             dragged = null;
         });
         track.addEventListener("pointercancel", () => {
@@ -156,6 +168,11 @@ export class Overview {
             { passive: false },
         );
         track.addEventListener("dblclick", () => scale.fit());
+    }
+
+    goTo({ shot, from }) {
+        if (shot === undefined) this.clock.seek(from);
+        else this.state.seekStart({ start: shot });
     }
 
     draw() {
@@ -193,6 +210,9 @@ export class Overview {
             );
         }
         if (!curve || state.blind) return;
+        context.strokeStyle = colour("line");
+        for (const { start, end } of gaps(curve.values, curve.rate))
+            this.hatch(context, ...[start, end].map((time) => time / scale.duration));
         context.fillStyle = colour("fused");
         peaks(curve.values, curve.rate, scale.duration, canvas.width).forEach((value, x) => {
             if (value !== null)
@@ -206,6 +226,22 @@ export class Overview {
                     ),
                 );
         });
+    }
+
+    // Where nothing was scored; from and to: shares of the clip.
+    hatch(context, from, to) {
+        const { width } = this.canvas;
+        context.save();
+        context.beginPath();
+        context.rect(from * width, 0, (to - from) * width, HEIGHT);
+        context.clip();
+        context.beginPath();
+        for (let x = from * width - HEIGHT; x < to * width; x += HATCH_PX) {
+            context.moveTo(x, HEIGHT);
+            context.lineTo(x + HEIGHT, 0);
+        }
+        context.stroke();
+        context.restore();
     }
 
     move(time) {
