@@ -1,6 +1,7 @@
 """The leak test finds what was planted in a corpus, says where, and passes one without it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ STEPS, SPAN_STEPS = 50, 12
 SIZE = (48, 64)
 STEP_SAMPLES = 640
 FAMILIES = ("hum", "cut", "dub")
+CHANGES = ("blur", "cough", "cutaway")
 
 
 def drawn_spans(rng: np.random.Generator) -> list[tuple[int, int]]:
@@ -113,6 +115,53 @@ def test_a_leak_of_one_family_is_found_in_that_family():
     assert set(found.family) == {"cut"} and set(found.question) == {"clip"}
 
 
+def under_changes(
+    chance: tuple[float, float] = (0.8, 0.8), louder: bool = False, kinds: tuple[str, ...] = ()
+) -> list[leaks.CorpusClip]:
+    """Invented clips, and changed versions of them. `chance`: of a version of an authentic and of a
+    forged clip; `louder`: changed forged clips are; `kinds`: the only ones of forged clips."""
+    samples = invented()
+    rng = np.random.default_rng(0)
+    for sample in tuple(samples):
+        forged = sample.truth.forged
+        if rng.random() < chance[forged]:
+            kind = str(rng.choice(kinds if kinds and forged else CHANGES))
+            clip = dict(sample.nuisances.clip)
+            clip["visual luminance"] += 30 * CHANGES.index(kind)
+            clip["audio loudness"] += 6 * (forged and louder)
+            file = f"{kind}/{sample.truth.file}"
+            truth = replace(sample.truth, file=file, change=kind, original=sample.truth.file)
+            samples.append(leaks.CorpusClip(truth, replace(sample.nuisances, clip=clip)))
+    return samples
+
+
+def test_changes_of_both_classes_alike_are_no_leak():
+    samples = under_changes()
+    table = leaks.find_leaks(samples)
+    assert not len(table[table.verdict == leaks.LEAK])
+    assert {"changed clip", "which change"} <= set(table.question)
+    as_they_are = table[~table.question.isin(["changed clip", "which change"])]
+    assert as_they_are.reset_index(drop=True).equals(leaks.find_leaks(invented()))
+    counts = leaks.count_changes(samples)
+    assert set(counts.index) == {*CHANGES, "as it is"}
+    assert tuple(counts.loc["as it is"]) == (60, 60)
+    assert counts.to_numpy().sum() == len(samples)
+
+
+@pytest.mark.parametrize(
+    ("planted", "question", "named"),
+    [
+        ({"chance": (0.9, 0.1)}, "which change", "any"),
+        ({"kinds": CHANGES[:1]}, "which change", CHANGES[0]),
+        ({"louder": True}, "changed clip", "audio loudness"),
+    ],
+)
+def test_a_change_that_is_a_label_is_found(planted, question, named):
+    table = leaks.find_leaks(under_changes(**planted))
+    found = table[(table.question == question) & (table.verdict == leaks.LEAK)]
+    assert named in set(found["strongest nuisance"])
+
+
 def make_corpus(folder: Path, crf: int = 20) -> Path:
     """Eight people's noise that looks and sounds alike, forged by other noise. `crf`: the quality
     of clips that are forged in picture; the others have 20."""
@@ -165,10 +214,24 @@ def test_the_command_passes_a_clean_corpus_and_leaves_out_unreadable_clips(tmp_p
     assert len(list(cache.rglob("*.npz"))) == 24
     (corpus / "train/0-1.mp4").write_bytes(b"no video at all")
     cached_path(cache, "train/0-1.mp4").unlink()
-    assert len(leaks.corpus_nuisances(corpus, cache, ["train"], 1)) == 23
+    assert len(leaks.corpus_nuisances([corpus], cache, ["train"], 1)) == 23
     assert "skipped train/0-1.mp4" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="too few"):
         leaks.main([str(corpus), "--split", "dev"])
+
+
+@pytest.mark.slow
+def test_the_command_reads_several_corpora_and_counts_changes(tmp_path, capsys):
+    corpora = [make_corpus(tmp_path / name) for name in ("corpus", "changed")]
+    rows = json.loads((corpora[1] / "metadata.json").read_text())
+    for number, row in enumerate(rows):
+        row |= {"change": CHANGES[number // 3 % 3], "original": f"corpus/{row['file']}"}
+    (corpora[1] / "metadata.json").write_text(json.dumps(rows))
+    leaks.main([*map(str, corpora), "--cache", str(tmp_path / "cache")])
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["as", "it", "is", "8", "16"] in printed
+    assert ["blur", "3", "6"] in printed
+    assert any(line[:3] == ["which", "change", "fused"] for line in printed)
 
 
 @pytest.mark.slow

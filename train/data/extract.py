@@ -15,9 +15,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -49,6 +48,7 @@ from deeploc.preprocess.audio import STEP_SAMPLES
 from deeploc.preprocess.inputs import prepare, prepare_sound
 from deeploc.preprocess.speech import steps_with_speech
 from train.data.cache import METADATA, ClipTensors, cached_path
+from train.data.datasets import in_one, in_several_splits
 from train.data.sound_files import read_sound
 from train.data.splits import with_splits
 
@@ -110,32 +110,6 @@ def _detector() -> FaceDetector:
     return FaceDetector()
 
 
-def in_one(datasets: Sequence[Dataset]) -> tuple[list[ClipTruth], list[Path]]:
-    """The clips of all datasets in one set of names, and where each lies.
-
-    Those of one dataset alone keep their names. Of several, `FILE` becomes `FOLDER/FILE`, by the
-    name of the dataset's folder; so does `original`, unless it names a clip of another dataset so
-    already. Raises `BadAnnotations` where two folders have one name.
-    """
-    paths = [dataset.root / clip.file for dataset in datasets for clip in dataset.clips]
-    if len(datasets) == 1:
-        return datasets[0].clips, paths
-    names = [dataset.root.resolve().name for dataset in datasets]
-    if len(set(names)) < len(names):
-        twice = max(names, key=names.count)
-        raise BadAnnotations(f"Two datasets lie in folders called {twice}: rename one of them.")
-    pairs = list(zip(names, datasets, strict=True))
-    files = {f"{name}/{clip.file}" for name, dataset in pairs for clip in dataset.clips}
-    clips = []
-    for name, dataset in pairs:
-        for clip in dataset.clips:
-            original = clip.original
-            if original and (f"{name}/{original}" in files or original not in files):
-                original = f"{name}/{original}"
-            clips.append(replace(clip, file=f"{name}/{clip.file}", original=original))
-    return clips, paths
-
-
 def write_metadata(cache: Path, datasets: Sequence[Dataset]) -> tuple[list[ClipTruth], list[Path]]:
     """Writes the truth of all datasets into the cache, prints what they hold, and returns their
     clips and where each lies.
@@ -167,15 +141,6 @@ def write_metadata(cache: Path, datasets: Sequence[Dataset]) -> tuple[list[ClipT
     if torn := in_several_splits(annotations):
         print(f"In more than one split: {len(torn)} identities, such as {torn[0]}.")
     return annotations, paths
-
-
-def in_several_splits(annotations: Iterable[ClipTruth]) -> list[str]:
-    """The identities that training and measuring share."""
-    splits: dict[str, set[str | None]] = {}
-    for clip in annotations:
-        if clip.identity:
-            splits.setdefault(clip.identity, set()).add(clip.split)
-    return sorted(identity for identity, own in splits.items() if len(own) > 1)
 
 
 def extract(

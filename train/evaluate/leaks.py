@@ -1,14 +1,16 @@
-"""`python -m train leaks CORPUS`: can nuisances tell what is forged?
+"""`python -m train leaks CORPUS ...`: can nuisances tell what is forged?
 
 A logistic regression on nuisances (`leak_features`: sizes, levels, silence, edges) is trained on
-some people and tested on others, and must stay at chance. Exits with 1 where it doesn't. Nothing
-here looks at faces or words, so it can't say that a corpus has no leak, only that it found none.
+some people and tested on others, and must stay at chance. Exits with 1 where it doesn't. Clips
+under everyday changes are asked about apart, and so is which change a clip has: laid over one class
+more than over the other, a change would be a label. Nothing here looks at faces or words, so it
+can't say that a corpus has no leak, only that it found none.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -26,13 +28,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
-from deeploc.annotations import ClipTruth, read_truths
+from deeploc.annotations import ClipTruth, read_dataset
 from deeploc.errors import DeepLocError
 from deeploc.media.clip import VIDEO_RATE_HZ
 from deeploc.metrics import step_labels
 from deeploc.scores import STREAMS, Stream
 from deeploc.timeline import FrameGrid
-from train.data.cache import METADATA, cached_path
+from train.data.cache import cached_path
+from train.data.datasets import in_one
 from train.data.splits import Split
 from train.evaluate.leak_features import Nuisances, read_nuisances
 
@@ -141,6 +144,46 @@ def step_rows(samples: list[CorpusClip], stream: Stream, family: str | None = No
         np.concatenate(people).astype(str),
         np.concatenate(twins),
     )
+
+
+def changed_rows(samples: list[CorpusClip], stream: Stream) -> Rows:
+    """Clips under everyday changes: forged ones beside untouched ones of the same people."""
+    changed = [sample for sample in samples if sample.truth.change]
+    forged = [sample for sample in changed if _is_forged(sample, stream, None)]
+    people = {sample.person for sample in forged}
+    plain = [s for s in changed if s.person in people and _is_plain(s, stream)]
+    names = _names((sample.nuisances.clip for sample in [*forged, *plain]), stream)
+    values = _stacked([sample.nuisances.clip for sample in [*forged, *plain]], names)
+    return _rows(forged, plain, names, values)
+
+
+def change_rows(samples: list[CorpusClip]) -> Rows:
+    """Which everyday change each clip has, if any: forged clips beside authentic ones of the same
+    people. Null forgeries are authentic."""
+    forged = [sample for sample in samples if sample.truth.forged]
+    people = {sample.person for sample in forged}
+    honest = [s for s in samples if s.person in people and not s.truth.forged]
+    kinds = np.array([sample.truth.change or "" for sample in [*forged, *honest]])
+    names = sorted(set(kinds) - {""})
+    values = np.column_stack([kinds == name for name in names] + [kinds != ""]).astype(float)
+    return _rows(forged, honest, [*names, "any"], values)
+
+
+def _rows(
+    forged: list[CorpusClip], others: list[CorpusClip], names: list[str], values: np.ndarray
+) -> Rows:
+    """Rows of clips without twins."""
+    labels = np.arange(len(forged) + len(others)) < len(forged)
+    people = np.array([sample.person for sample in [*forged, *others]])
+    return Rows(names, values, labels, people, np.full_like(values, np.nan))
+
+
+def count_changes(samples: list[CorpusClip]) -> pd.DataFrame:
+    """Authentic and forged clips by everyday change, and as they are."""
+    rows = [(s.truth.change or "as it is", s.truth.forged) for s in samples]
+    table = pd.DataFrame(rows, columns=["change", "forged"])
+    counts = table.groupby("change").forged.agg(["size", "sum"])
+    return pd.DataFrame({"authentic": counts["size"] - counts["sum"], "forged": counts["sum"]})
 
 
 def _is_forged(sample: CorpusClip, stream: Stream, family: str | None) -> bool:
@@ -300,8 +343,9 @@ def find_leaks(samples: list[CorpusClip], tolerance: float = 0.02, seed: int = 0
 
 
 def _questions(
-    samples: list[CorpusClip],
+    everything: list[CorpusClip],
 ) -> Iterator[tuple[str, Stream, str | None, Rows, float]]:
+    samples = [sample for sample in everything if not sample.truth.change]
     for stream in STREAMS:
         families = sorted({s.truth.families[stream] for s in samples if stream in s.truth.families})
         level = 1 - 0.05 / max(1, len(families))
@@ -316,32 +360,41 @@ def _questions(
         rows = step_rows(samples, stream)
         yield "place", stream, None, rows.without(CODEC).of_twins(), 0.95
         yield CONTENT, stream, None, rows.only(CODEC), 0.95
+    if len(samples) < len(everything):
+        for stream in STREAMS:
+            yield "changed clip", stream, None, changed_rows(everything, stream), 0.95
+        yield "which change", "fused", None, change_rows(everything), 0.95
 
 
 def corpus_nuisances(
-    corpus: Path, cache: Path, splits: Collection[str], workers: int
+    corpora: Sequence[Path], cache: Path, splits: Collection[str], workers: int
 ) -> list[CorpusClip]:
-    """Every readable clip of the splits with its nuisances, from the cache where they are there."""
-    clips = [clip for clip in read_truths(corpus / METADATA) if not splits or clip.split in splits]
-    work = partial(_measure, corpus=corpus, cache=cache)
-    files = [clip.file for clip in clips]
+    """Every readable clip of the splits with its nuisances, from the cache where they are there.
+
+    Raises `BadAnnotations` where a corpus can't be read."""
+    found_clips, found_paths = in_one([read_dataset(corpus) for corpus in corpora])
+    pairs = zip(found_clips, found_paths, strict=True)
+    chosen = [(clip, path) for clip, path in pairs if not splits or clip.split in splits]
+    clips = [clip for clip, _ in chosen]
+    work = partial(_measure, cache=cache)
     with ExitStack() as stack:
         run: Any = map
         if workers > 1:
             pool = ProcessPoolExecutor(workers, get_context("spawn"))
             run = stack.enter_context(pool).map
-        found = list(tqdm(run(work, files), total=len(files), unit="clip"))
+        said = run(work, [clip.file for clip in clips], [path for _, path in chosen])
+        found = list(tqdm(said, total=len(clips), unit="clip"))
     return [
         CorpusClip(clip, item) for clip, item in zip(clips, found, strict=True) if item is not None
     ]
 
 
-def _measure(file: str, corpus: Path, cache: Path) -> Nuisances | None:
+def _measure(file: str, path: Path, cache: Path) -> Nuisances | None:
     kept = cached_path(cache, file)
     if kept.exists():
         return Nuisances.load(kept)
     try:
-        found = read_nuisances(corpus / file)
+        found = read_nuisances(path)
     except DeepLocError as error:
         tqdm.write(f"skipped {file}: {error}")
         return None
@@ -350,9 +403,9 @@ def _measure(file: str, corpus: Path, cache: Path) -> Nuisances | None:
 
 
 def leaks(
-    corpus: Annotated[
-        tyro.conf.Positional[Path],
-        tyro.conf.arg(metavar="CORPUS", help="folder with metadata.json and its clips"),
+    corpora: Annotated[
+        tyro.conf.Positional[tuple[Path, ...]],
+        tyro.conf.arg(metavar="CORPUS", help="folders with metadata.json and their clips"),
     ],
     split: Annotated[
         tuple[Split, ...], tyro.conf.arg(help="splits to look at; without this option all")
@@ -364,12 +417,14 @@ def leaks(
         float, tyro.conf.arg(help="percent above chance that is no leak yet")
     ] = 2.0,
 ) -> None:
-    """Look for leaks in a corpus and print a table of them."""
+    """Look for leaks in what is trained on together and print a table of them."""
     with TemporaryDirectory() as passing:
-        samples = corpus_nuisances(corpus, cache or Path(passing), split, workers)
+        samples = corpus_nuisances(corpora, cache or Path(passing), split, workers)
     table = find_leaks(samples, tolerance / 100, seed)
     if table.empty:
-        raise SystemExit(f"{corpus} has too few forged clips or people to look for leaks.")
+        raise SystemExit("There are too few forged clips or people to look for leaks.")
+    if any(sample.truth.change for sample in samples):
+        print(count_changes(samples).to_string(), end="\n\n")
     print(table.to_string(index=False, float_format="%.1f"))
     n_leaks = int((table.verdict == LEAK).sum())
     print(f"{n_leaks} of {(table.question != CONTENT).sum()} questions show a leak.")
