@@ -1,12 +1,15 @@
-"""A cache as `extract` leaves it, of made-up tensors."""
+"""Caches as `extract` and `measure_clips` leave them, of made-up numbers."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from deeploc.annotations import ClipTruth, write_lavdf
 from deeploc.models.rt_deeploc import TINY
 from train.data.cache import ClipTensors, cached_path
+from train.data.evidence_store import autoencoder_digest
 
 CLIPS = (("train", 12), ("dev", 6), ("test", 6))
 STEPS = 75
@@ -48,4 +51,20 @@ def made_cache(folder: Path, clips=CLIPS, size: int = TINY.crop) -> Path:
                 }
             )
     (folder / "metadata.json").write_text(json.dumps(rows))
+    return folder
+
+
+def measured_cache(folder: Path, checkpoint: Path, clips: Sequence[ClipTruth]) -> Path:
+    """A cache of clips of 3 s without tensors, whose evidence by the checkpoint is there already:
+    noise."""
+    rng = np.random.default_rng(0)
+    evidence = folder / "evidence" / autoencoder_digest(checkpoint)
+    for clip in clips:
+        for path in (cached_path(folder, clip.file), cached_path(evidence, clip.file)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        cached_path(folder, clip.file).touch()
+        shapes = {"visual": (STEPS, 36, 12), "audio": (STEPS, 10, 12), "lines": (STEPS, 6)}
+        values = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+        np.savez(cached_path(evidence, clip.file), **values, scenes=np.zeros(STEPS, int))
+    write_lavdf(clips, folder / "metadata.json")
     return folder

@@ -1,6 +1,5 @@
 """Calibration on made-up clip scores whose levels can be counted by hand."""
 
-import json
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -13,6 +12,7 @@ from deeploc.errors import DeepLocError
 from deeploc.models.rt_deeploc import TINY, RTDeepLoc
 from deeploc.scores import STREAMS
 from deeploc.timeline import Segment, Timeline
+from tests.train.made_cache import measured_cache
 from train import calibrate as calibration
 from train.calibrate import (
     calibrate,
@@ -22,8 +22,8 @@ from train.calibrate import (
     main,
     summary,
 )
-from train.data.cache import CachedClip, cached_path, load_cache
-from train.data.evidence_store import EvidenceStore, autoencoder_digest, measure_clips
+from train.data.cache import CachedClip, load_cache
+from train.data.evidence_store import EvidenceStore, measure_clips
 from train.everyday.kinds import is_held_out, without_held_out
 from train.everyday.registry import KINDS
 
@@ -31,11 +31,14 @@ HELD_OUT = next(name for name, kind in KINDS.items() if kind.held_out)
 SEEN = [name for name, kind in KINDS.items() if not kind.held_out]
 
 
+AUTHENTIC = dict.fromkeys(STREAMS, Timeline())
+FORGED = dict.fromkeys(STREAMS, Timeline((Segment(1, 2),)))
+
+
 def clip(file, change=None, footage=None, identity=None, forged=False, families=()):
-    spans = Timeline((Segment(1, 2),)) if forged else Timeline()
     truth = ClipTruth(
         file,
-        dict.fromkeys(STREAMS, spans),
+        FORGED if forged else AUTHENTIC,
         identity=identity,
         families=dict(families),
         footage=footage,
@@ -205,31 +208,6 @@ def test_held_out_kinds_are_left_out(capsys, scored):
         scored(clips[:2], [0.1, 0.2])
 
 
-def measured_cache(folder, checkpoint, clips):
-    """A cache of validation clips whose evidence is there already: (file, forged, change)."""
-    rng, rows = np.random.default_rng(0), []
-    evidence = folder / "evidence" / autoencoder_digest(checkpoint)
-    for file, forged, change in clips:
-        rows.append(
-            {
-                "file": file,
-                "split": "dev",
-                "modify_video": forged,
-                "modify_audio": False,
-                "fake_periods": [[1.2, 1.8]] if forged else [],
-                "change": change,
-            }
-        )
-        for path in (cached_path(folder, file), cached_path(evidence, file)):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        cached_path(folder, file).touch()
-        shapes = {"visual": (75, 36, 12), "audio": (75, 10, 12), "lines": (75, 6)}
-        values = {name: rng.normal(size=shape) for name, shape in shapes.items()}
-        np.savez(cached_path(evidence, file), **values, scenes=np.zeros(75, int))
-    (folder / "metadata.json").write_text(json.dumps(rows))
-    return folder
-
-
 @pytest.fixture
 def checkpoint(tmp_path):
     torch.manual_seed(0)
@@ -238,7 +216,8 @@ def checkpoint(tmp_path):
 
 
 def test_error_marks_need_the_error_of_untouched_clips_alone(tmp_path, monkeypatch, checkpoint):
-    files = [(f"{n}.mp4", n > 3, SEEN[0] if n == 3 else None) for n in range(6)]
+    files = [ClipTruth(f"{n}.mp4", FORGED if n > 3 else AUTHENTIC, "dev") for n in range(6)]
+    files[3] = replace(files[3], change=SEEN[0])
     cache = measured_cache(tmp_path / "cache", checkpoint, files)
     model, clips = load_checkpoint(checkpoint)[0], load_cache(cache, "dev")
     ready, read = measure_clips(checkpoint, clips, cache / "evidence"), []
@@ -269,11 +248,12 @@ def test_error_marks_need_the_error_of_untouched_clips_alone(tmp_path, monkeypat
 def test_a_checkpoint_is_calibrated_anew_beside_forgeries_of_another_cache(
     tmp_path, capsys, checkpoint
 ):
-    files = [("a.mp4", False, None), ("b.mp4", False, SEEN[0]), ("c.mp4", False, HELD_OUT)]
-    files += [(f"{n}.mp4", True, None) for n in range(3)]
-    cache = measured_cache(tmp_path / "cache", checkpoint, files)
-    forgeries = [("d.mp4", True, None), ("e.mp4", True, SEEN[0]), ("f.mp4", False, None)]
-    splices = measured_cache(tmp_path / "splices", checkpoint, forgeries)
+    kinds = {"a.mp4": None, "b.mp4": SEEN[0], "c.mp4": HELD_OUT}
+    clips = [ClipTruth(file, split="dev", change=kind) for file, kind in kinds.items()]
+    clips += [ClipTruth(f"{n}.mp4", FORGED, "dev") for n in range(3)]
+    cache = measured_cache(tmp_path / "cache", checkpoint, clips)
+    others = [ClipTruth("d.mp4", FORGED, "dev"), ClipTruth("e.mp4", FORGED, "dev", change=SEEN[0])]
+    splices = measured_cache(tmp_path / "splices", checkpoint, [*others, clips[0]])
     weights = (checkpoint / "model.safetensors").read_bytes()
     main([str(checkpoint), str(cache), "--forged", "real generators", str(splices)])
     main([str(checkpoint), str(cache), "--forged", "real generators", str(splices)])

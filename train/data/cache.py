@@ -128,7 +128,13 @@ class CachedClip:
         a = self.annotation
         if a.forged or a.families or self.audio_only:
             return None
-        return a.change or (a.footage if a.footage in FOOTAGES else FOOTAGES[-1])
+        return a.change or self.footage
+
+    @property
+    def footage(self) -> str:
+        """The kind of recording, one of `FOOTAGES`."""
+        named = self.annotation.footage
+        return named if named in FOOTAGES else FOOTAGES[-1]
 
     @property
     def person(self) -> str:

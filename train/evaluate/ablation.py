@@ -200,7 +200,7 @@ def ablate(
     own_evidence = evidence or run / "evidence"
     bench = prepare_bench(cache, run, own_evidence, workers)
     evaluated = test_cache or cache
-    samples = load_cache(evaluated, split)
+    samples = [clip for clip in load_cache(evaluated, split) if not clip.annotation.change]
     folder = test_evidence or (evaluated / "evidence" if test_cache else own_evidence)
     raw = measure_clips(run / "mae", samples, folder, workers)
     by_file = EvidenceByFile.of(samples, raw.standardised(bench.model))

@@ -17,9 +17,10 @@ import tyro
 from deeploc.annotations.registry import format_table
 from deeploc.checkpoints import EMBEDDED
 from train.evaluate.evaluation import METRICS
+from train.evaluate.everyday import ALL_KINDS, HELD_OUT
 from train.evaluate.methods import CHANCE, CHECKPOINT, ERROR
 from train.evaluate.protocol import ALARMS
-from train.evaluate.tables import BOUNDED, bounded, markdown_table
+from train.evaluate.tables import BOUNDED, bounded, counted, markdown_table, share
 
 ROOT = EMBEDDED.parents[1]
 CARD, README, FORMATS = EMBEDDED / "README.md", ROOT / "README.md", ROOT / "docs" / "formats.md"
@@ -38,6 +39,7 @@ def tables(tests: Mapping[str, Metrics]) -> dict[str, str]:
         "methods": _methods(tests),
         "verdicts": _verdicts(tests),
         "alarms": _alarms(tests),
+        "everyday": _everyday(tests),
         "formats": format_table().rstrip("\n"),
     }
 
@@ -63,6 +65,7 @@ def _summary(tests: Mapping[str, Metrics]) -> str:
     rows = [
         ("forged clips that are flagged", *map(_flagged_forged, tests.values())),
         ("authentic clips that are flagged", *map(_flagged_authentic, tests.values())),
+        *_flagged_under_changes(tests),
         *(
             (
                 title,
@@ -88,6 +91,19 @@ def _flagged_authentic(test: Metrics) -> str:
     quiet = _quiet(test)
     authentic = test["protocol"]["authentic"]
     return f"{authentic - quiet['clips'] + quiet['forged']} of {authentic}"
+
+
+def _flagged_under_changes(tests: Mapping[str, Metrics]) -> Iterator[tuple[str, ...]]:
+    """A row, where any test has clips under everyday changes: all of them, and held-out kinds."""
+    found = [{row["name"]: row for row in test.get("everyday", [])} for test in tests.values()]
+    if any(found):
+        yield (
+            "authentic clips under everyday changes that are flagged (kinds never trained on)",
+            *(
+                f"{counted(rows.get(ALL_KINDS))} ({counted(rows.get(HELD_OUT))})" if rows else "-"
+                for rows in found
+            ),
+        )
 
 
 def _quiet(test: Metrics) -> dict[str, int]:
@@ -142,6 +158,26 @@ def _alarms(tests: Mapping[str, Metrics]) -> str:
             (title, row["kind"], str(row["clips"]), *_cells(row, columns))
             for title, test in tests.items()
             for row in test["alarms"][:-1]  # the last one is all of them
+        ),
+    )
+
+
+def _everyday(tests: Mapping[str, Metrics]) -> str:
+    """Honest clips by footage and kind of everyday change, of every test that has some."""
+    columns = ("clips at some", "clips at strong")
+    rows = [(title, row) for title, test in tests.items() for row in test.get("everyday", [])]
+    if not rows:
+        return "Not measured yet."
+    return markdown_table(
+        ("test", "honest clips", "clips", "people", *columns, "same clips as they are, flagged"),
+        (
+            (
+                *(title, row["name"] + (" *" if row["held_out"] else "")),
+                *(str(row["clips"]), str(row["people"])),
+                *(share(name, row) for name in columns),
+                counted(row["as they are"]),
+            )
+            for title, row in rows
         ),
     )
 

@@ -1,9 +1,11 @@
-"""Evaluation: the localization of a checkpoint beside its baselines.
+"""Evaluation: the localization of a checkpoint beside its baselines, and how often it flags honest
+clips under everyday changes.
 
 The same evidence, post-processing and metrics for every method. Writes `metrics.json`, tables
 (`metrics.md`) and plots (`metrics.html`, and SVG where kaleido and a browser are there) beside the
 weights or under `--out`. Nothing is chosen here: thresholds and weights come with the checkpoint,
-and the seen families are those of the cache's train split.
+and the seen families are those of the cache's train split. Clips under everyday changes are in no
+table but their own (`train/evaluate/everyday.py`).
 """
 
 from __future__ import annotations
@@ -18,10 +20,12 @@ import tyro
 from tqdm import tqdm
 
 from deeploc.checkpoints import load_checkpoint
+from deeploc.errors import DeepLocError
 from deeploc.scores import STREAMS
 from train.config import CachePath
 from train.data.cache import METADATA, CachedClip, load_cache
 from train.data.evidence_store import EvidenceByFile, EvidenceStore, measure_clips
+from train.evaluate.everyday import by_change, verdicts
 from train.evaluate.families import by_family, by_kind, errors_by_family, reliability, seen_families
 from train.evaluate.methods import CHECKPOINT, ERROR, all_methods
 from train.evaluate.plots import write_plots
@@ -112,6 +116,7 @@ def evaluate(
     split: Split = "test",
     evidence: Path | None = None,
     beside: tyro.conf.UseAppendAction[tuple[tuple[str, Path], ...]] = (),
+    honest: Path | None = None,
     out: Path | None = None,
     resamples: int = 1000,
     workers: int = 1,
@@ -123,14 +128,24 @@ def evaluate(
         split: the split that is evaluated
         evidence: folder of measured clips (default: CACHE/evidence)
         beside: name and folder of another checkpoint on the same autoencoder, for a row beside
+        honest: another cache, whose clips of that split are counted by everyday change instead of
+            those of CACHE
         out: folder of the results (default: CHECKPOINT)
         resamples: bootstrap draws
         workers: processes that measure evidence
     """
-    samples = load_cache(cache, split)
-    measured = measure_clips(checkpoint, samples, evidence or cache / "evidence", workers)
-    result = evaluate_checkpoint(checkpoint, cache, samples, measured, dict(beside), resamples)
+    clips = load_cache(cache, split)
+    measured = measure_clips(checkpoint, clips, evidence or cache / "evidence", workers)
+    kept = [n for n, clip in enumerate(clips) if not clip.annotation.change]
+    if not kept:
+        raise DeepLocError(f"{cache} has {split} clips under everyday changes alone.")
+    samples, store = [clips[n] for n in kept], EvidenceStore([measured.paths[n] for n in kept])
+    result = evaluate_checkpoint(checkpoint, cache, samples, store, dict(beside), resamples)
     result["protocol"]["split"] = split
+    if honest:
+        clips = load_cache(honest, split)
+        measured = measure_clips(checkpoint, clips, honest / "evidence", workers)
+    result["everyday"] = by_change(*verdicts(checkpoint, clips, measured))
     plain = json.loads(json.dumps(result), parse_constant=lambda nan: None)
     folder = out or checkpoint
     folder.mkdir(parents=True, exist_ok=True)

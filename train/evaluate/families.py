@@ -17,7 +17,7 @@ from deeploc.metrics import Metric, interval, step_labels
 from deeploc.scores import STREAMS, Stream
 from train.data.cache import CachedClip
 from train.evaluate.methods import Method
-from train.evaluate.protocol import ALARMS, StreamEvaluation, alarm_rate, clip_scores
+from train.evaluate.protocol import ALARMS, StreamEvaluation, alarm_rate, verdict_scores
 
 FAMILY_COLUMNS = ("mean AP", "AP@0.5", "AR@10", "frame AUC inside", "clip AUC")
 BOUNDED = ("AP@0.5", "frame AUC inside")
@@ -97,7 +97,7 @@ def by_kind(
     authentic = np.array([not sample.annotation.forged for sample in samples])
     pristine = np.array([sample.pristine for sample in samples])
     scores = [method.scores[sample.annotation.file] for sample in samples]
-    fused = np.nan_to_num(clip_scores([item["fused"] for item in scores]))
+    fused = np.nan_to_num(verdict_scores(scores))
     metrics: dict[str, Metric] = {
         f"{ALARMS}, {stream}": alarm_rate(
             samples, [item[stream] for item in scores], method.thresholds.get(stream)
@@ -131,8 +131,7 @@ def by_kind(
 
 def reliability(samples: list[CachedClip], method: Method, calibration: Calibration) -> dict:
     """How many clips of each verdict band, and of each fifth of the clip scores, are forged."""
-    curves = [method.scores[sample.annotation.file]["fused"] for sample in samples]
-    fused = np.nan_to_num(clip_scores(curves))
+    fused = np.nan_to_num(verdict_scores([method.scores[item.annotation.file] for item in samples]))
     forged = np.array([sample.annotation.forged for sample in samples])
     bands = np.array([calibration.band(score) for score in fused])
     names = [calibration.band(level) for level in (0.0, *sorted(calibration.bands.values()))]

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from deeploc.metrics import Metric, Overlaps, Ranking, interval, resample, step_ranking
-from deeploc.postprocess import clip_score, to_proposals, to_timeline
+from deeploc.postprocess import clip_score, to_proposals, to_timeline, verdict_score
 from deeploc.scores import FrameScores, Stream
 from train.data.cache import CachedClip
 from train.evaluate.methods import Method
@@ -94,6 +94,12 @@ def alarm_rate(
 def clip_scores(scores: Sequence[FrameScores]) -> np.ndarray:
     """`(C,)` the score of each clip, NaN where too little was scored."""
     found = [clip_score(item) for item in scores]
+    return np.array([np.nan if score is None else score for score in found], float)
+
+
+def verdict_scores(curves: Sequence[Mapping[Stream, FrameScores]]) -> np.ndarray:
+    """`(C,)` the score that the verdict on each clip is made from, NaN where there is none."""
+    found = [verdict_score(own) for own in curves]
     return np.array([np.nan if score is None else score for score in found], float)
 
 

@@ -36,6 +36,12 @@ def markdown(result: dict) -> str:
         parts += [family_table(result)]
     if result["alarms"]:
         parts += ["Alarms in clips without any forgery, with intervals:", alarm_table(result)]
+    if result.get("everyday"):
+        parts += [
+            "Honest clips as they are, by footage, and under everyday changes, which are in no "
+            "table above (Wilson's intervals); * held out: neither trained nor calibrated on:",
+            everyday_table(result),
+        ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -123,6 +129,49 @@ def alarm_table(result: dict) -> str:
             for row in result["alarms"]
         ),
     )
+
+
+def everyday_table(result: dict) -> str:
+    """One line a footage and kind of everyday change, then several together.
+
+    "Flagged" is some or strong evidence, as in "clips at some"; *as they are*: of the same clips
+    without the change.
+    """
+    rows = result["everyday"]
+    names = dict.fromkeys(name for row in rows for name in row)
+    alarms = [name for name in names if name.startswith(ALARMS)]
+    shares = [name for name in names if name.startswith("clips at ")]
+    footages = list(dict.fromkeys(name for row in rows for name in row["footage"]))
+    return markdown_table(
+        (
+            *("honest clips", "group", "clips", "people", "minutes", "unscored", *shares),
+            *("as they are, flagged", *(f"{name}, flagged" for name in footages)),
+            *(*alarms, "forged clips, flagged"),
+        ),
+        (
+            (
+                row["name"] + (" *" if row["held_out"] else ""),
+                row["group"] or "",
+                *(str(row["clips"]), str(row["people"])),
+                *(f"{row['minutes']:.1f}", str(row["unscored"])),
+                *(share(name, row) for name in shares),
+                *(counted(own) for own in (row["as they are"], *map(row["footage"].get, footages))),
+                *(cell(name, row.get(name)) for name in alarms),
+                counted(row["forged"]),
+            )
+            for row in rows
+        ),
+    )
+
+
+def share(column: str, row: dict) -> str:
+    """A share of clips with its interval, a dash where there are none."""
+    return bounded(column, row, row["intervals"]) if column in row else "-"
+
+
+def counted(found: dict | None) -> str:
+    """How many of how many clips are flagged, a dash where there are none."""
+    return f"{found['some']} of {found['clips']}" if found and found["clips"] else "-"
 
 
 def ablation_markdown(result: dict) -> str:
