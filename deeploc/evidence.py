@@ -36,13 +36,16 @@ class Evidence:
 
     `visual (T, cells, 12)`, `audio (T, rows, 12)` float32; the 12 values are those of `RTDeepLoc`.
     `lines (T, 6) float32`: the lines of vocoders, which the discovery network is shown too.
-    `scenes (T,) int`: of each step the number of its scene, without which all are of one.
+    `surroundings (T, 2, 4) float32`: what is around the face (`SurroundingsMeter`), NaN where
+    nothing is. `scenes (T,) int`: of each step the number of its scene. Without the first there is
+    nothing around any face, without the second all steps are of one scene.
     """
 
     visual: np.ndarray
     audio: np.ndarray
     lines: np.ndarray
     scenes: np.ndarray | None = None
+    surroundings: np.ndarray | None = None
 
     @property
     def seen(self) -> np.ndarray:
@@ -141,16 +144,21 @@ def measure_evidence(
     lines: np.ndarray,
     heard: np.ndarray,
     scenes: np.ndarray | None = None,
+    surroundings: np.ndarray | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     observer: ReconstructionObserver | None = None,
     preview: Callable[[int, int, dict[str, np.ndarray]], None] | None = None,
+    surprises: bool = True,
 ) -> Evidence:
     """Measure a clip of T steps.
 
     `faces`: T crops, or None where there is no face. `mel (4T, 90)` and `lines (T, 6)` are those of
-    `log_mel` and `vocoder_lines`; `heard (T,) bool`, `scenes (T,) int`. `progress(done, total)`
-    counts steps. `observer` sees what the MAE rebuilt. `preview(start, T, errors)` gets the errors
-    by stream of the steps that are finished, each against these steps alone.
+    `log_mel` and `vocoder_lines`; `heard (T,) bool`, `scenes (T,) int`, `surroundings (T, 2, 4)`
+    (may be filled while `faces` is read). `progress(done, total)` counts steps. `observer` sees
+    what the MAE rebuilt. `preview(start, T, errors)` gets the errors by stream of the steps that
+    are finished, each against these steps alone. Without `surprises` nothing is rebuilt, which is
+    several times as fast: they are NaN then, and forgery scores need them only where they are an
+    input of the network.
 
     Each step is seen by two windows that overlap by half; memory is bounded by one batch of
     windows. On CUDA it runs in bfloat16.
@@ -169,7 +177,9 @@ def measure_evidence(
             for name in ("faces", "mel", "seen", "heard")
         )
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            picture, sound = model.measure_windows(shown, played, seen, sounding, composite)
+            picture, sound = model.measure_windows(
+                shown, played, seen, sounding, composite, surprises
+            )
         for window, one, other in zip(batch, picture.cpu(), sound.cpu(), strict=True):
             visual.add(window.start, one.numpy())
             audio.add(window.start, other.numpy())
@@ -192,7 +202,7 @@ def measure_evidence(
         progress(batch[-1].start + config.window, n_frames)
     if observer:
         observer.finish(surprise(visual.mean(finished)))
-    return Evidence(visual.mean(), audio.mean(), lines, scenes)
+    return Evidence(visual.mean(), audio.mean(), lines, scenes, surroundings)
 
 
 def _batches(windows: Iterator[Window]) -> Iterator[list[Window]]:
@@ -205,14 +215,21 @@ def forgery_scores(model: RTDeepLoc, evidence: Evidence) -> dict[Stream, FrameSc
     """Forgery score of every step, 0..1, by stream; fused is scored where either stream is."""
     device = next(model.parameters()).device
     seen, heard = evidence.seen, evidence.heard
-    scenes = np.zeros(len(seen), int) if evidence.scenes is None else evidence.scenes
-    visual, audio, lines, *steps = (
-        torch.from_numpy(array)[None].to(device)
-        for array in (evidence.visual, evidence.audio, evidence.lines, seen, heard, scenes)
-    )
-    scores = model.forgery_scores(visual, audio, lines, *steps)[0].cpu().numpy()
+
+    def one(array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array)[None].to(device)
+
+    scores = model.forgery_scores(
+        one(evidence.visual),
+        one(evidence.audio),
+        one(evidence.lines),
+        one(seen),
+        one(heard),
+        None if evidence.scenes is None else one(evidence.scenes),
+        None if evidence.surroundings is None else one(evidence.surroundings),
+    )[0]
     known = np.stack([seen, heard, seen | heard], axis=1)
-    return _frame_scores(FORGERY_SCORE, np.where(known, scores, np.nan).T)
+    return _frame_scores(FORGERY_SCORE, np.where(known, scores.cpu().numpy(), np.nan).T)
 
 
 def error_scores(evidence: Evidence) -> dict[Stream, FrameScores]:

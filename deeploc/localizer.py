@@ -136,7 +136,14 @@ class Localizer:
     ) -> Evidence:
         sound = given.mel, given.lines, given.heard
         return measure_evidence(
-            self.model, given.faces, *sound, given.scenes, progress, views, preview
+            self.model,
+            given.faces,
+            *sound,
+            given.scenes,
+            given.surroundings,
+            progress,
+            views,
+            preview,
         )
 
     def _preview_beginning(

@@ -108,6 +108,8 @@ class DiscoverConfig(LossConfig):
 
     inputs: Inputs = "content"
     """evidence the network reads: what the clip holds, how it was reconstructed, or both"""
+    surroundings: bool = True
+    """what is around the face is read, too"""
     epochs: int = 16
     """epochs of each stage"""
     batch: int = 32

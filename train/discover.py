@@ -212,7 +212,8 @@ def fdn_config(model: RTDeepLoc, config: DiscoverConfig) -> FDNConfig:
     """The architecture that `config` trains. Where neither MIL of streams nor MTLR trains the heads
     on picture and sound, the fused head gives their scores, too."""
     one_head = config.labels == "clip" and not config.streams and not config.mtlr
-    return replace(model.fdn.config, inputs=config.inputs, one_head=one_head)
+    chosen = {name: getattr(config, name) for name in ("inputs", "surroundings")}
+    return replace(model.fdn.config, **chosen, one_head=one_head)
 
 
 def train_stage(

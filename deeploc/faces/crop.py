@@ -5,13 +5,13 @@ It knows nothing about detection: it is given a track.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from PIL import Image
 
 from deeploc.faces.track import FaceTrack
-from deeploc.media.clip import Clip, LazyFrame
+from deeploc.media.clip import LazyFrame
 
 CROP_MARGIN = 1.1
 
@@ -26,13 +26,15 @@ def crop_squares(track: FaceTrack) -> np.ndarray:
     return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
 
 
-def crop_faces(clip: Clip, squares: np.ndarray, size: int) -> Iterator[np.ndarray | None]:
-    """One `(size, size, 3) uint8` face a step of the clip, None where the face is unseen.
+def crop_faces(
+    frames: Iterable[LazyFrame], squares: np.ndarray, size: int
+) -> Iterator[np.ndarray | None]:
+    """One `(size, size, 3) uint8` face a step of a clip's `frames`, None where the face is unseen.
 
     Yields exactly `len(squares)` items, None too where the picture can't be decoded.
     """
     steps = 0
-    for frame, square in zip(clip.lazy_frames(), squares, strict=False):
+    for frame, square in zip(frames, squares, strict=False):
         steps += 1
         yield None if np.isnan(square[0]) else _cut(frame, square, size)
     for _ in range(steps, len(squares)):

@@ -74,6 +74,11 @@ class LazyFrame:
         """The part `box` (left, top, right, bottom), which lies inside, `uint8` RGB."""
         return self.frame.region(box, self.width, self.height)
 
+    @cached_property
+    def luma(self) -> np.ndarray:
+        """`(H, W) uint8` brightness."""
+        return self.frame.luma(self.width, self.height)
+
     def no_wider_than(self, width: int) -> np.ndarray:
         """The whole picture, scaled down to this width if it is wider."""
         if self.width <= width:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
@@ -51,8 +52,7 @@ class SourceFrame:
         kept as most files keep them, no other pixel is converted."""
         left, top, right, bottom = box
         frame = self.frame
-        plain = frame.format.name == "yuv420p" and frame.rotation == 0
-        if not plain or (frame.width, frame.height) != (width, height) or width % 2 or height % 2:
+        if not self._plain(width, height):
             return self.upright(width, height)[top:bottom, left:right]
         x0, y0 = max(0, left - CHROMA_PX) // 2, max(0, top - CHROMA_PX) // 2
         x1 = (min(width, right + CHROMA_PX) + 1) // 2
@@ -68,6 +68,21 @@ class SourceFrame:
         # more threads would be started anew for every size
         picture = self.reformatter.reformat(part, format="rgb24", threads=1).to_ndarray()
         return picture[top - 2 * y0 : bottom - 2 * y0, left - 2 * x0 : right - 2 * x0]
+
+    def luma(self, width: int, height: int) -> np.ndarray:
+        """The brightness `(H, W) uint8` of that picture; where it is kept so, nothing is copied."""
+        if not self._plain(width, height):
+            grey: np.ndarray = cv2.cvtColor(self.upright(width, height), cv2.COLOR_RGB2GRAY)
+            return grey
+        plane = self.frame.planes[0]
+        lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        return lines[:height, :width]
+
+    def _plain(self, width: int, height: int) -> bool:
+        """Whether its pixels are kept as most files keep them, in that size."""
+        frame = self.frame
+        plain = frame.format.name == "yuv420p" and frame.rotation == 0
+        return plain and (frame.width, frame.height) == (width, height) and not (width | height) % 2
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 MIN_SPREAD = 0.01
+AROUND = 2 * 8 + 2  # what is around a face, signed and two-sided, and which of it there is
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class FDNConfig:
     `inputs`: which evidence is an input: "content" (vocoder lines, and of the `values` of every
     zone the first `content`, which do not depend on a reconstruction), "error" (the other values)
     or "all". The error guides MIL in training (`candidates`); as an input it lowered the scores.
+    `surroundings`: whether what is around the face is an input, too.
     `one_head`: the heads on picture and sound were not trained (neither MIL of streams nor MTLR was
     in the loss), so the fused head gives the scores of all three.
     """
@@ -41,6 +43,7 @@ class FDNConfig:
     inputs: str = "content"
     values: int = 12
     content: int = 4
+    surroundings: bool = False
     one_head: bool = False
 
 
@@ -64,11 +67,13 @@ class FDN(nn.Module):
     def __init__(self, config: FDNConfig) -> None:
         super().__init__()
         self.config = config
-        self.visual = _Stream(2 * config.visual, config)
+        around = AROUND if config.surroundings else 0
+        self.visual = _Stream(2 * config.visual + around, config)
         self.line_filter = LineFilter()
         self.audio = _Stream(2 * config.audio + len(LineFilter.SPREADS), config)
         self.fused = _Stream(2 * config.width, config)
-        self.register_buffer("used_visual", _used(config.visual, config), persistent=False)
+        used = torch.cat([_used(config.visual, config), torch.ones(AROUND)])
+        self.register_buffer("used_visual", used, persistent=False)
         self.register_buffer("used_audio", _used(config.audio, config), persistent=False)
         self.visual_head = nn.Linear(config.width, 1)
         self.audio_head = nn.Linear(config.width, 1)
@@ -79,10 +84,11 @@ class FDN(nn.Module):
     def forward(
         self, visual: Tensor, audio: Tensor, lines: Tensor, seen: Tensor, heard: Tensor
     ) -> FDNOutput:
-        """`visual (B, T, 2 Dv)`, `audio (B, T, 2 Da)`, `lines (B, T, R)`: `picture_input`,
+        """`visual (B, T, 2 Dv + 18)`, `audio (B, T, 2 Da)`, `lines (B, T, R)`: `picture_input`,
         `sound_input` and `lines_input`; `seen`, `heard (B, T) bool`. Logits of unseen or unheard
         steps are undefined."""
-        picture = self.visual(visual * self.used_visual, seen)
+        used = self.used_visual[: self.visual.embed.in_features]
+        picture = self.visual(visual[..., : len(used)] * used, seen)
         lined = self.line_filter(lines, heard)
         if self.config.inputs == "error":
             lined = lined * 0
@@ -188,10 +194,24 @@ def either(scores: Tensor, seen: Tensor, heard: Tensor) -> Tensor:
     return scores[..., :2].masked_fill(~known, 0).amax(-1)
 
 
-def picture_input(evidence: Tensor, seen: Tensor, scenes: Tensor | None = None) -> Tensor:
-    """`(B, T, 36, V)` evidence, `seen (B, T) bool`, `scenes (B, T) int` -> `(B, T, 2 D)`, the FDN's
-    visual input."""
-    return relative_to_usual((FACE_ZONES.to(evidence) @ evidence).flatten(2), seen, scenes)
+def picture_input(
+    evidence: Tensor,
+    seen: Tensor,
+    scenes: Tensor | None = None,
+    surroundings: Tensor | None = None,
+) -> Tensor:
+    """`(B, T, 36, V)` evidence, `seen (B, T) bool`, `scenes (B, T) int` and `surroundings
+    (B, T, 2, 4)` -> `(B, T, 2 D + 18)`, the FDN's visual input."""
+    zones = (FACE_ZONES.to(evidence) @ evidence).flatten(2)
+    if surroundings is None:
+        surroundings = zones.new_full((*seen.shape, 2, 4), torch.nan)
+    there = ~surroundings[..., -1].isnan() & seen[..., None]
+    parts = [
+        relative_to_usual(zones, seen, scenes),
+        relative_to_usual(surroundings.flatten(2), seen, scenes),
+        there.to(zones),
+    ]
+    return torch.cat(parts, dim=-1)
 
 
 def sound_input(evidence: Tensor, heard: Tensor) -> Tensor:

@@ -99,7 +99,10 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
     def calibrated(self, calibration: Calibration, name: str) -> RTDeepLoc:
         """The same weights under another calibration and name."""
         fdn = asdict(self.fdn.config)
-        fdn = {key: fdn[key] for key in ("width", "depth", "dropout", "inputs", "one_head")}
+        fdn = {
+            key: fdn[key]
+            for key in ("width", "depth", "dropout", "inputs", "surroundings", "one_head")
+        }
         model = RTDeepLoc(asdict(self.mae.config), fdn, asdict(calibration), name)
         model.load_state_dict(self.state_dict())
         return model.eval()
@@ -111,9 +114,11 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         seen: Tensor,
         heard: Tensor,
         composite: Composite | None = None,
+        surprises: bool = True,
     ) -> tuple[Tensor, Tensor]:
         """Evidence of B windows: `(B, K, cells, 12)` of the picture, `(B, K, rows, 12)` of the
-        sound. A `composite` is given what the MAE rebuilt on the way.
+        sound. A `composite` is given what the MAE rebuilt on the way; without `surprises` it
+        rebuilds nothing, and they are NaN.
 
         `faces (B, K, H, W, 3) uint8`, `mel (B, 4K, M + rows)`, `seen`, `heard (B, K) bool`. A patch
         that holds an unseen or unheard step stays hidden throughout, and its steps are NaN.
@@ -135,9 +140,12 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
                 content(patches.sound, patches.sound_detail, sound_energies),
             )
         ]
-        tubes, streams = (each.to(absent.device) for each in (hidden_tubes(c), hidden_streams(c)))
-        kinds.append(self._surprise(patches, tubes, absent, composite))
-        kinds.append(self._surprise(patches, streams, absent))
+        if surprises:
+            for hidden, seen_by in ((hidden_tubes(c), composite), (hidden_streams(c), None)):
+                kinds.append(self._surprise(patches, hidden.to(absent.device), absent, seen_by))
+        else:
+            picture, sound = (torch.full_like(kind, torch.nan) for kind in kinds[0])
+            kinds += [(picture, sound)] * 2
         faces_evidence = torch.cat([kind[0] for kind in kinds], dim=-1)
         sound_evidence = torch.cat([kind[1] for kind in kinds], dim=-1)
         return (
@@ -185,10 +193,13 @@ class RTDeepLoc(nn.Module, PyTorchModelHubMixin, library_name="deeploc", tags=["
         seen: Tensor,
         heard: Tensor,
         scenes: Tensor | None = None,
+        surroundings: Tensor | None = None,
     ) -> Tensor:
         """Forgery scores `(B, T, 3)` of whole clips (`FDN.scores`): evidence `(B, T, cells, 12)`
-        and `(B, T, rows, 12)`, lines `(B, T, R)`, and `scenes (B, T) int`, by default one."""
-        picture, sound = picture_input(visual, seen, scenes), sound_input(audio, heard)
+        and `(B, T, rows, 12)`, lines `(B, T, R)`, `scenes (B, T) int`, by default one, and
+        `surroundings (B, T, 2, 4)`, by default none."""
+        picture = picture_input(visual, seen, scenes, surroundings)
+        sound = sound_input(audio, heard)
         found = self.fdn(picture, sound, lines_input(lines, heard), seen, heard)
         return self.fdn.scores(found.logits, seen, heard)
 

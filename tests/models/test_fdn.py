@@ -197,8 +197,21 @@ def test_zones_are_means_over_parts_of_the_face():
     mouth = torch.zeros(1, 5, 6, 6, 1)
     mouth[0, 3, 4:, 1:5] = 2
     found = picture_input(mouth.flatten(2, 3), torch.ones(1, 5, dtype=torch.bool))
-    assert found[0, 3].tolist() == [0, 0, 0, 0, 2] * 2
+    assert found[0, 3].tolist() == [0, 0, 0, 0, 2] * 2 + [0] * 18  # nothing is around it
     assert not found[0, [0, 1, 2, 4]].any()
+
+
+def test_what_is_around_the_face_is_an_input_relative_to_its_scene():
+    here = torch.ones(1, 6, dtype=torch.bool)
+    surroundings = torch.zeros(1, 6, 2, 4)
+    surroundings[0, 2, 1, 3] = -1.5
+    surroundings[0, 5, 0] = torch.nan
+    around = picture_input(torch.zeros(1, 6, 36, 1), here, None, surroundings)[0, :, 10:]
+    assert around[2].tolist() == [*[0] * 7, -1.5, *[0] * 7, 1.5, 1, 1]
+    assert around[5, :16].tolist() == [0] * 16 and around[5, 16:].tolist() == [0, 1]
+    config = FDNConfig(visual=5, audio=3, values=1, content=1, surroundings=True)
+    assert FDN(config).visual.embed.in_features == 10 + 18
+    assert FDN(replace(config, surroundings=False)).visual.embed.in_features == 10
 
 
 def test_rows_of_the_mel_are_taken_in_three_bands():

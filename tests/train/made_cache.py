@@ -32,7 +32,8 @@ def made_cache(folder: Path, clips=CLIPS, size: int = TINY.crop) -> Path:
                 lines[30:45] += 3
             name = f"{split}/{number:03}.mp4"
             here = np.ones(STEPS, bool)
-            tensors = ClipTensors(faces, mel, lines, here, here, np.zeros(STEPS, int))
+            scene, around = np.zeros(STEPS, int), np.zeros((STEPS, 2, 4))
+            tensors = ClipTensors(faces, mel, lines, here, here, scene, around)
             tensors.save(cached_path(folder, name))
             rows.append(
                 {

@@ -7,7 +7,7 @@ from train.data import face_images as coded_faces
 from train.data.cache import ClipTensors
 
 HERE = np.ones(12, bool)
-SCENE = np.zeros(12, int)
+SCENE, AROUND = np.zeros(12, int), np.zeros((12, 2, 4))
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def clip() -> ClipTensors:
     faces[5] = rng.integers(0, 256, faces[5].shape, dtype=np.uint8)
     faces[7] = 0
     mel, lines = (rng.normal(size=size).astype(np.float32) for size in ((48, 90), (12, 6)))
-    return ClipTensors(faces, mel, lines, HERE, HERE, SCENE)
+    return ClipTensors(faces, mel, lines, HERE, HERE, SCENE, AROUND)
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,6 @@ def test_a_cache_of_before_is_refused_with_what_to_do(clip, tmp_path):
 
 def test_speech_without_a_picture_has_no_pixels_to_code(clip, tmp_path):
     nothing = np.zeros((12, 0, 0, 3), np.uint8)
-    speech = ClipTensors(nothing, clip.mel, clip.lines, ~HERE, HERE, SCENE)
+    speech = ClipTensors(nothing, clip.mel, clip.lines, ~HERE, HERE, SCENE, AROUND)
     speech.save(tmp_path / "speech.npz")
     assert ClipTensors.load(tmp_path / "speech.npz").faces.shape == (12, 0, 0, 3)

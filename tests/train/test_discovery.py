@@ -6,7 +6,7 @@ from unittest.mock import Mock
 import pytest
 import torch
 
-from deeploc.models.fdn import FDN, FDNOutput
+from deeploc.models.fdn import AROUND, FDN, FDNOutput
 from deeploc.models.rt_deeploc import VALUES, RTDeepLoc
 from train.config import LOSS_TERMS, DiscoverConfig
 from train.data.clip_batches import ClipBatch
@@ -31,7 +31,7 @@ def clips(model):
     config = model.fdn.config
     visual, audio = (
         torch.randn(CLIPS, STEPS, 2 * size, generator=generator)
-        for size in (config.visual, config.audio)
+        for size in (config.visual + AROUND // 2, config.audio)
     )
     steps = torch.zeros(CLIPS, STEPS, 3)
     steps[::2, 20:45, 0] = steps[4:, 20:45, 1] = 1

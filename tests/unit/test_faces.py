@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import pytest
 
 from deeploc.errors import NoFace
 from deeploc.faces.crop import crop_faces, crop_squares
 from deeploc.faces.detector import NO_FACES, Detections, FaceDetector
+from deeploc.faces.surroundings import SurroundingsMeter
 from deeploc.faces.tracker import DETECT_EVERY, track_faces
 from deeploc.media.clip import MediaInfo
 from deeploc.media.shots import Shots
@@ -27,6 +29,10 @@ class DrawnFrame:
     @property
     def width(self):
         return self.rgb.shape[1]
+
+    @property
+    def luma(self):
+        return cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY)
 
     def region(self, box):
         left, top, right, bottom = box
@@ -137,20 +143,12 @@ def test_no_face_is_an_error_with_a_sentence():
 def test_steps_that_do_not_decode_are_unseen():
     (found,) = track(DrawnClip(200, decoded=120), (0, 200, 50, 0, 80))
     assert found.visible[:116].all() and not found.visible[120:].any()
-    crops = list(crop_faces(DrawnClip(200, decoded=120), crop_squares(found), 32))
+    crops = list(crop_faces(DrawnClip(200, decoded=120).lazy_frames(), crop_squares(found), 32))
     assert len(crops) == 200 and crops[150] is None and crops[50] is not None
 
 
-class OneFrame:
-    def __init__(self, frame):
-        self.frame = frame
-
-    def lazy_frames(self):
-        yield DrawnFrame(self.frame)
-
-
 def crop(frame, square, size=16):
-    return next(crop_faces(OneFrame(frame), np.array([square], np.float32), size))
+    return next(crop_faces([DrawnFrame(frame)], np.array([square], np.float32), size))
 
 
 def test_the_crop_is_the_square_of_the_picture():
@@ -182,3 +180,48 @@ def test_mtcnn_finds_nothing_in_noise():
 def test_pictures_too_small_for_a_face_hold_none(size):
     (found,) = FaceDetector()([np.zeros((*size, 3), np.uint8)])
     assert len(found.boxes) == 0
+
+
+def around(frames, square=(110, 80, 210, 180)):
+    meter = SurroundingsMeter(96)
+    return np.stack([meter(DrawnFrame(frame), np.array(square, np.float32)) for frame in frames])
+
+
+def noisy(steps, strength=20, seed=0):
+    rng = np.random.default_rng(seed)
+    still = rng.integers(60, 190, (240, 320, 3))
+    return [
+        np.clip(still + rng.normal(0, strength, still.shape), 0, 255).astype(np.uint8)
+        for _ in range(steps)
+    ]
+
+
+def test_what_happens_to_the_face_alone_is_not_seen_around_it():
+    frames = noisy(6)
+    inside = [frame.copy() for frame in frames]
+    for frame in inside[3:]:
+        frame[82:178, 112:208] = 90
+    np.testing.assert_allclose(around(inside)[:, 1], around(frames)[:, 1])
+    np.testing.assert_allclose(around(inside)[:, 0], around(frames)[:, 0], atol=0.4)
+
+
+def test_a_soft_picture_has_less_detail_around_the_face_and_a_dark_one_a_lower_level():
+    level, fine, change, detail = range(4)
+    sharp = around(noisy(6))
+    soft = around([cv2.GaussianBlur(frame, (0, 0), 1.5) for frame in noisy(6)])
+    dark = around([frame // 2 for frame in noisy(6)])
+    assert (soft[:, :, detail] < sharp[:, :, detail] - 2).all()
+    assert (soft[:, :, fine] < sharp[:, :, fine] - 1).all()
+    assert (dark[:, :, level] < sharp[:, :, level] - 0.5).all()
+    still = around([noisy(1)[0]] * 6)
+    assert np.isnan(still[0, :, change]).all()
+    assert (still[1:, :, change] < sharp[1:, :, change] - 3).all()
+
+
+def test_nothing_is_measured_where_nothing_is():
+    meter = SurroundingsMeter(96)
+    frame = DrawnFrame(noisy(1)[0])
+    assert np.isnan(meter(None, np.zeros(4))).all()
+    assert np.isnan(meter(frame, np.full(4, np.nan))).all()
+    whole = meter(frame, np.array([0, 0, 320, 240], np.float32))
+    assert np.isnan(whole).all()  # the face fills the picture

@@ -33,7 +33,8 @@ class ClipTensors:
 
     `faces (T, H, W, 3) uint8` (zeros where unseen; of speech without a picture, no pixels), `mel
     (4T, 90)` and `lines (T, 6) float32` as `log_mel` and `vocoder_lines` give them; `seen`, `heard`
-    are `(T,) bool`, `scenes (T,) int` (`Shots.scenes`). On disk faces are encoded losslessly.
+    are `(T,) bool`, `scenes (T,) int` (`Shots.scenes`), `surroundings (T, 2, 4) float32` those of
+    `SurroundingsMeter`. On disk faces are encoded losslessly.
     """
 
     faces: np.ndarray | EncodedFaces
@@ -42,6 +43,7 @@ class ClipTensors:
     seen: np.ndarray
     heard: np.ndarray
     scenes: np.ndarray
+    surroundings: np.ndarray
 
     def save(self, path: Path) -> None:
         """Writes `path`, and its faces beside it before, so that a clip is there whole or not."""
@@ -61,6 +63,7 @@ class ClipTensors:
             seen=self.seen,
             heard=self.heard,
             scenes=self.scenes,
+            surroundings=self.surroundings.astype(np.float16),
             face_ends=face_ends,
             allow_pickle=False,
         )
@@ -73,7 +76,7 @@ class ClipTensors:
         Raises `ValueError` for a file of an earlier version.
         """
         with np.load(path) as stored:
-            if "scenes" not in stored:
+            if "surroundings" not in stored:
                 raise ValueError(
                     f"{path} is of an earlier version: run python -m train extract anew, into "
                     "an empty folder."
@@ -84,7 +87,7 @@ class ClipTensors:
                 faces = EncodedFaces(np.load(_faces_path(path), mmap_mode="r"), ends)
             mel, lines = (stored[name].astype(np.float32) for name in ("mel", "lines"))
             steps = (stored[name] for name in ("seen", "heard", "scenes"))
-            return cls(faces, mel, lines, *steps)
+            return cls(faces, mel, lines, *steps, stored["surroundings"].astype(np.float32))
 
     @staticmethod
     def load_mel(path: Path) -> np.ndarray:

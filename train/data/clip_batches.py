@@ -32,11 +32,11 @@ _line_filter = LineFilter()
 class ClipBatch:
     """Clips as padded tensors: evidence, its masks, and labels of clips and steps.
 
-    `visual (B, T, 2 Dv)`, `audio (B, T, 2 Da)`, `lines (B, T, R)`: `picture_input`, `sound_input`
-    and `lines_input`; `error (B, T)` of both; `seen`, `heard (B, T) bool`; `labels (B, 3)` and
-    `steps (B, T, 3)` in the order visual, audio, fused, 1 = forged. `cues (B, T, 2)` are high where
-    a forgery is likely, both smoothed: in picture the reconstruction error, in sound the vocoder
-    lines, since the error of sound is no cue.
+    `visual (B, T, 2 Dv + 18)`, `audio (B, T, 2 Da)`, `lines (B, T, R)`: `picture_input`,
+    `sound_input` and `lines_input`; `error (B, T)` of both; `seen`, `heard (B, T) bool`; `labels
+    (B, 3)` and `steps (B, T, 3)` in the order visual, audio, fused, 1 = forged. `cues (B, T, 2)`
+    are high where a forgery is likely, both smoothed: in picture the reconstruction error, in sound
+    the vocoder lines, since the error of sound is no cue.
     """
 
     visual: Tensor
@@ -88,13 +88,16 @@ def clip_batch(sample: CachedClip, evidence: Evidence) -> ClipBatch:
     steps = [step_labels(a.segments[stream], grid) for stream in STREAMS]
     seen, heard = torch.from_numpy(evidence.seen)[None], torch.from_numpy(evidence.heard)[None]
     scenes = None if evidence.scenes is None else torch.from_numpy(evidence.scenes)[None]
+    around = (
+        None if evidence.surroundings is None else torch.from_numpy(evidence.surroundings)[None]
+    )
     lines = lines_input(torch.from_numpy(evidence.lines)[None], heard)
     error = smoothed(evidence.visual_error, CUE_STEPS)
     cues = torch.stack(
         [torch.from_numpy(error).float()[None], _line_filter(lines, heard)[..., -1]], -1
     )
     return ClipBatch(
-        picture_input(torch.from_numpy(evidence.visual)[None], seen, scenes),
+        picture_input(torch.from_numpy(evidence.visual)[None], seen, scenes, around),
         sound_input(torch.from_numpy(evidence.audio)[None], heard),
         lines,
         torch.from_numpy(np.nan_to_num(fused_error(evidence)))[None],

@@ -29,7 +29,7 @@ from train.data.cache import CachedClip, cached_path
 from train.engine.ranks import Ranks, single_rank
 
 MIN_SPREAD = 0.05
-KEPT = ("visual", "audio", "lines")  # in half precision, beside scenes
+KEPT = ("visual", "audio", "lines", "surroundings")  # in half precision, beside scenes
 
 _models: dict[Path, RTDeepLoc] = {}
 
@@ -55,6 +55,7 @@ class EvidenceScaler:
             standardised.audio * self.sound_std + self.sound_mean,
             standardised.lines,
             standardised.scenes,
+            standardised.surroundings,
         )
 
     def standardised(self, raw: Evidence) -> Evidence:
@@ -63,6 +64,7 @@ class EvidenceScaler:
             (raw.audio - self.sound_mean) / self.sound_std,
             raw.lines,
             raw.scenes,
+            raw.surroundings,
         )
 
 
@@ -87,13 +89,13 @@ class EvidenceStore(Sequence[Evidence]):
         if isinstance(index, slice):
             return EvidenceStore(self.paths[index], self.scale)
         with np.load(self.paths[index]) as stored:
-            if "scenes" not in stored:
+            if "surroundings" not in stored:
                 raise ValueError(
                     f"{self.paths[index]} is of an earlier version: delete its folder, and these "
                     "clips are measured anew."
                 )
-            kept = (stored[name].astype(np.float32) for name in KEPT)
-            raw = Evidence(*kept, stored["scenes"])
+            kept = {name: stored[name].astype(np.float32) for name in KEPT}
+            raw = Evidence(**kept, scenes=stored["scenes"])
         return self.scale.standardised(raw) if self.scale else raw
 
     def standardised(self, model: RTDeepLoc) -> EvidenceStore:
@@ -145,7 +147,9 @@ def measure_clips(
     workers: int = 1,
     ranks: Ranks | None = None,
 ) -> EvidenceStore:
-    """Raw evidence of each sample by the checkpoint's MAE.
+    """Raw evidence of each sample by the checkpoint's MAE. It has no surprises for clips under an
+    everyday change that are not trained on: of these only scores are wanted, which are read off
+    much faster.
 
     Measured clips are kept under `folder`, by the digest of the MAE: checkpoints that differ in
     anything else measure nothing anew. Ranks divide the work.
@@ -176,8 +180,9 @@ def _measure(sample: CachedClip, checkpoint: Path, folder: Path, device: torch.d
     if folder not in _models:
         _models[folder] = without_statistics(load_checkpoint(checkpoint)[0]).to(device)
     clip = sample.tensors
-    given = clip.stream(), clip.mel, clip.lines, clip.heard, clip.scenes
-    found = measure_evidence(_models[folder], *given)
+    given = clip.stream(), clip.mel, clip.lines, clip.heard, clip.scenes, clip.surroundings
+    surprises = not sample.annotation.change or sample.annotation.split == "train"
+    found = measure_evidence(_models[folder], *given, surprises=surprises)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial_path = path.with_name(path.name + ".part.npz")
     kept = {name: getattr(found, name).astype(np.float16) for name in KEPT}

@@ -39,6 +39,7 @@ from deeploc.annotations import (
 )
 from deeploc.errors import BadAnnotations, DeepLocError
 from deeploc.faces.detector import FaceDetector
+from deeploc.faces.surroundings import VALUES, ZONES
 from deeploc.faces.tracker import track_faces
 from deeploc.media.clip import MAX_MINUTES, VIDEO_RATE_HZ, open_clip
 from deeploc.media.formats import is_sound
@@ -66,7 +67,8 @@ def extract_clip(path: Path, detector: FaceDetector, size: int) -> ClipTensors:
     seen = np.array([crop is not None for crop in crops])
     blank = np.zeros((size, size, 3), np.uint8)
     faces = np.stack([blank if crop is None else crop for crop in crops])
-    return ClipTensors(faces, given.mel, given.lines, seen, given.heard, given.scenes)
+    steps = seen, given.heard, given.scenes, given.surroundings
+    return ClipTensors(faces, given.mel, given.lines, *steps)
 
 
 def extract_speech(path: Path) -> ClipTensors:
@@ -77,8 +79,8 @@ def extract_speech(path: Path) -> ClipTensors:
         raise DeepLocError("it holds no sound")
     nothing = np.zeros((n_frames, 0, 0, 3), np.uint8)
     unseen, heard = np.zeros(n_frames, bool), steps_with_speech(audio, n_frames)
-    scene = np.zeros(n_frames, int)
-    return ClipTensors(nothing, *prepare_sound(audio, n_frames), unseen, heard, scene)
+    scene, around = np.zeros(n_frames, int), np.full((n_frames, len(ZONES), len(VALUES)), np.nan)
+    return ClipTensors(nothing, *prepare_sound(audio, n_frames), unseen, heard, scene, around)
 
 
 def _work(clip: ClipTruth, path: Path, cache: Path, size: int) -> str | None:
