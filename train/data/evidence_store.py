@@ -148,8 +148,8 @@ def measure_clips(
     ranks: Ranks | None = None,
 ) -> EvidenceStore:
     """Raw evidence of each sample by the checkpoint's MAE. It has no surprises for clips under an
-    everyday change that are not trained on: of these only scores are wanted, which are read off
-    much faster.
+    everyday change, forged ones of the train split aside, in which they say where to look: of the
+    others only scores are wanted, which are read off much faster.
 
     Measured clips are kept under `folder`, by the digest of the MAE: checkpoints that differ in
     anything else measure nothing anew. Ranks divide the work.
@@ -181,7 +181,8 @@ def _measure(sample: CachedClip, checkpoint: Path, folder: Path, device: torch.d
         _models[folder] = without_statistics(load_checkpoint(checkpoint)[0]).to(device)
     clip = sample.tensors
     given = clip.stream(), clip.mel, clip.lines, clip.heard, clip.scenes, clip.surroundings
-    surprises = not sample.annotation.change or sample.annotation.split == "train"
+    a = sample.annotation
+    surprises = not a.change or (a.forged and a.split == "train")
     found = measure_evidence(_models[folder], *given, surprises=surprises)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial_path = path.with_name(path.name + ".part.npz")
