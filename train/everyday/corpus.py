@@ -74,7 +74,8 @@ class EverydayConfig:
     splits: tuple[Split, ...] = ()
     """splits whose clips are taken; without this option all of them"""
     label: Literal["all", "authentic", "forged"] = "all"
-    """which clips are taken"""
+    """which clips are taken; authentic ones only where nothing was done to them, so no null
+    forgeries"""
     seed: int = 0
     """seed of what is drawn, and of which clips are taken"""
     limit: int | None = None
@@ -102,7 +103,9 @@ class EverydayConfig:
     def takes(self, clip: ClipTruth) -> bool:
         """Whether a clip is of the splits and the label that are asked for."""
         in_split = not self.splits or clip.split in self.splits
-        return in_split and self.label in ("all", "forged" if clip.forged else "authentic")
+        null = bool(clip.families) and not clip.forged
+        own = "null" if null else "forged" if clip.forged else "authentic"
+        return in_split and self.label in ("all", own)
 
 
 @dataclass(frozen=True)
