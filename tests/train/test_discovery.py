@@ -6,10 +6,14 @@ from unittest.mock import Mock
 import pytest
 import torch
 
+from deeploc.annotations import ClipTruth, write_lavdf
 from deeploc.models.fdn import AROUND, FDN, FDNOutput
 from deeploc.models.rt_deeploc import VALUES, RTDeepLoc
+from train import discover
 from train.config import LOSS_TERMS, DiscoverConfig
+from train.data.cache import cached_path
 from train.data.clip_batches import ClipBatch
+from train.data.evidence_store import EvidenceStore
 from train.discover import train_fdn
 from train.losses.objective import discovery_loss
 from train.losses.pseudo_labels import PseudoLabeler
@@ -213,3 +217,42 @@ def test_a_second_stage_is_a_new_network_taught_by_the_first(model, clips):
     assert ["pseudo" in entry for entry in log] == [False] * 3 + [True] * 3
     assert isinstance(model.fdn, FDN) and not model.fdn.training
     assert not any(p.requires_grad for p in model.mae.parameters())
+
+
+def test_changed_clips_are_learnt_from_under_their_labels(tmp_path, monkeypatch):
+    """Authentic and forged ones alike, without held-out kinds; what is usual is as it was."""
+    truths = [
+        ClipTruth(
+            f"{split}/{change}-{forged}.mp4",
+            split=split,
+            change=change,
+            labels={"visual": forged, "audio": False},
+        )
+        for split in ("train", "dev")
+        for change in (None, "jump-cut", "cutaway")
+        for forged in (False, True)
+    ]
+    write_lavdf(truths, tmp_path / "metadata.json")
+    for truth in truths:
+        path = cached_path(tmp_path, truth.file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    statistics, learnt = Mock(), Mock(side_effect=KeyboardInterrupt)
+    measured = lambda _, samples, *rest: EvidenceStore([s.path for s in samples])  # noqa: E731
+    for name, stand_in in (
+        ("load_checkpoint", lambda _: (RTDeepLoc(), Mock(sha256=""))),
+        ("measure_clips", measured),
+        ("set_statistics", statistics),
+        ("train_fdn", learnt),
+    ):
+        monkeypatch.setattr(discover, name, stand_in)
+    with pytest.raises(KeyboardInterrupt):
+        discover.discover(tmp_path, tmp_path)
+    _, clips, held_out, *_ = learnt.call_args.args
+    for split, dataset in (("train", clips), ("dev", held_out)):
+        assert {(s.annotation.change, s.annotation.forged) for s in dataset.samples} == {
+            *((None, False), (None, True), ("jump-cut", False), ("jump-cut", True))
+        }
+        assert {sample.annotation.split for sample in dataset.samples} == {split}
+    (path,) = statistics.call_args.args[1].paths
+    assert path.name == "None-False.mp4.npz"

@@ -216,7 +216,7 @@ def draw_other(task: Task, rng: np.random.Generator) -> Recording | None:
     return None
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def load_recording(path: Path, config: EverydayConfig) -> Recording:
     """The beginning of a clip in memory, with the box of the face that is scored.
 
