@@ -108,6 +108,8 @@ class DiscoverConfig(LossConfig):
 
     inputs: Inputs = "content"
     """evidence the network reads: what the clip holds, how it was reconstructed, or both"""
+    everyday: bool = True
+    """clips under everyday changes are learnt from, too"""
     surroundings: bool = True
     """what is around the face is read, too"""
     epochs: int = 16

@@ -187,6 +187,8 @@ def train_fdn(
     execution = execution or Execution()
     device = execution.ranks.device
     model.requires_grad_(False)
+    if not config.everyday:
+        clips = clips.without_changes()
     model.fdn = new_fdn(model, config, config.seed)
     log = train_stage(model.fdn, clips, held_out, config, execution, data)
     if config.pseudo and config.labels != "frames":

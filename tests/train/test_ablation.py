@@ -147,7 +147,9 @@ def test_rows_are_configurations_that_differ_where_their_names_say():
     assert rows["MIL, one head"] == replace(base, guide=0, streams=0, **off)
     assert rows["MDP's scheme"] == replace(base, mil=0, streams=0, p2s=1, deviation=0.2, **off)
     assert rows["first stage, symmetric contrast"] == replace(base, pseudo=0, symmetric=True)
-    assert len(rows) == len(set(rows.values())) == 13
+    assert rows["no everyday changes"] == replace(base, everyday=False)
+    assert rows["nothing around the face"] == replace(base, surroundings=False)
+    assert len(rows) == len(set(rows.values())) == 15
 
 
 def test_a_row_that_nobody_knows_is_refused():

@@ -256,3 +256,8 @@ def test_changed_clips_are_learnt_from_under_their_labels(tmp_path, monkeypatch)
         assert {sample.annotation.split for sample in dataset.samples} == {split}
     (path,) = statistics.call_args.args[1].paths
     assert path.name == "None-False.mp4.npz"
+    monkeypatch.setattr(clips, "_read", lambda i: Mock(nbytes=0, seen=torch.zeros(1, 1), i=i))
+    unchanged = clips.without_changes()
+    unchanged._read = clips._read
+    read = [clips.samples[unchanged[0, i].i].annotation.change for i in range(len(unchanged))]
+    assert read == [None, None] and len(clips) == 4

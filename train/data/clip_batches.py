@@ -129,13 +129,20 @@ class ClipDataset(Dataset):
         assert len(samples) == len(evidence), (len(samples), len(evidence))
         self.samples, self.evidence = samples, evidence
         self.longest, self.memory, self.seed = longest, memory, seed
+        self._chosen: Sequence[int] = range(len(samples))
         self._kept: dict[int, ClipBatch] = {}
 
+    def without_changes(self) -> ClipDataset:
+        """The same clips without those under everyday changes."""
+        rest = ClipDataset(self.samples, self.evidence, self.longest, self.memory, self.seed)
+        rest._chosen = [i for i in self._chosen if not self.samples[i].annotation.change]
+        return rest
+
     def __len__(self) -> int:
-        return len(self.samples)
+        return len(self._chosen)
 
     def __getitem__(self, key: tuple[int, int]) -> ClipBatch:
-        epoch, i = key
+        epoch, i = key[0], self._chosen[key[1]]
         clip = self._kept.get(i) or self._read(i)
         spare = clip.seen.shape[1] - self.longest
         if spare <= 0:

@@ -70,6 +70,8 @@ def ablation_rows(base: DiscoverConfig) -> tuple[AblationRow, ...]:
         AblationRow("+ AICL", contrast, WEAK),
         AblationRow(FIRST, first, WEAK),
         AblationRow(FULL, base, LABELS),
+        AblationRow("no everyday changes", replace(base, everyday=False)),
+        AblationRow("nothing around the face", replace(base, surroundings=False)),
         AblationRow("first stage, no guide", replace(first, guide=0.0)),
         AblationRow("first stage, error as input too", replace(first, inputs="all")),
         AblationRow("first stage, symmetric contrast", replace(first, symmetric=True)),
