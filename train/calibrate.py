@@ -55,9 +55,7 @@ def calibrate(
     untouched clips needs an error. Percentiles of many clips are taken over a random part of each.
     Raises `DeepLocError` where no authentic clip has a score.
     """
-    kinds = {clip.annotation.change for clip in clips}
-    assert not any(map(is_held_out, kinds)), "a held-out kind is never calibrated on"
-    honest = [(clip, n) for n, clip in enumerate(clips) if clip.honest_group]
+    honest = _honest(clips)
     marks = _ErrorMarks(sum(clip.pristine for clip, _ in honest))
     scores: dict[str, list[float]] = {stream: [] for stream in STREAMS}
     for clip, number in honest:
@@ -70,8 +68,6 @@ def calibrate(
     people = np.array([clip.person for clip, _ in honest])
     by_stream = {stream: np.array(values) for stream, values in scores.items()}
     fused = by_stream["fused"]
-    if np.isnan(fused).all():
-        raise DeepLocError("No authentic validation clip has a score: nothing to calibrate on.")
     bands = {band: level(fused, groups, rate) for band, rate in FALSE_ALARMS.items()}
     bands["strong"] = max(bands.values())  # a noisy footage may lift "some" alone
     thresholds = {
@@ -96,12 +92,32 @@ def calibrate(
     )
 
 
+def some_level(
+    model: RTDeepLoc, clips: Sequence[CachedClip], evidence: Sequence[Evidence]
+) -> float:
+    """The level of "some" alone, as `calibrate` sets it."""
+    honest = _honest(clips)
+    scores = [clip_scores(model, evidence[number])["fused"] for _, number in honest]
+    groups = [clip.honest_group for clip, _ in honest]
+    return level(np.array(scores), np.array(groups), FALSE_ALARMS["some"])
+
+
+def _honest(clips: Sequence[CachedClip]) -> list[tuple[CachedClip, int]]:
+    """The clips that set levels, with their numbers."""
+    kinds = {clip.annotation.change for clip in clips}
+    assert not any(map(is_held_out, kinds)), "a held-out kind is never calibrated on"
+    return [(clip, number) for number, clip in enumerate(clips) if clip.honest_group]
+
+
 def level(scores: np.ndarray, groups: np.ndarray, rate: float) -> float:
     """The lowest level that keeps the rule of this module at a `rate` of flagged clips.
 
-    `scores (C,)`, NaN where a clip has none; `groups (C,)` names.
+    `scores (C,)`, NaN where a clip has none; `groups (C,)` names. Raises `DeepLocError` where no
+    clip has a score.
     """
     known = ~np.isnan(scores)
+    if not known.any():
+        raise DeepLocError("No authentic validation clip has a score: nothing to calibrate on.")
     scores, groups = scores[known], groups[known]
     order = np.argsort(-scores, kind="stable")
     alike = np.zeros(len(scores))

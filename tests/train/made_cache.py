@@ -64,8 +64,8 @@ def measured_cache(folder: Path, checkpoint: Path, clips: Sequence[ClipTruth]) -
         for path in (cached_path(folder, clip.file), cached_path(evidence, clip.file)):
             path.parent.mkdir(parents=True, exist_ok=True)
         cached_path(folder, clip.file).touch()
-        shapes = {"visual": (STEPS, 36, 12), "audio": (STEPS, 10, 12), "lines": (STEPS, 6)}
-        values = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+        shapes = {"visual": (36, 12), "audio": (10, 12), "lines": (6,), "surroundings": (2, 4)}
+        values = {name: rng.normal(size=(STEPS, *shape)) for name, shape in shapes.items()}
         np.savez(cached_path(evidence, clip.file), **values, scenes=np.zeros(STEPS, int))
     write_lavdf(clips, folder / "metadata.json")
     return folder

@@ -7,23 +7,25 @@ import numpy as np
 import pytest
 
 from deeploc.errors import DeepLocError
+from deeploc.metrics import resample
 from deeploc.models.rt_deeploc import VALUES, RTDeepLoc
 from tests.train.test_evaluate import DRAWS, RUNS, SAMPLES, method
 from train.config import DiscoverConfig
 from train.data.cache import cached_path
 from train.data.evidence_store import autoencoder_digest
 from train.evaluate import ablation, plots
-from train.evaluate.bootstrap import SeededRow, summarise_rows
+from train.evaluate.bootstrap import SeededRow, summarise_flagged, summarise_rows
 from train.evaluate.methods import CHANCE, ERROR
 from train.evaluate.tables import ablation_markdown
 
 STEPS = 75
 ROWS = ["MIL, one head", ablation.FULL]
-COUNTS = (("train", 8), ("dev", 4), ("test", 6))
+COUNTS = (("train", 8), ("dev", 4), ("test", 8))
 
 
-def corpus(folder, evidence, seed):
-    """Clips whose evidence is higher where every other of them is forged."""
+def corpus(folder, evidence, seed, change=None):
+    """Clips whose evidence is higher where every other of them is forged. The last two of a split
+    are under a change."""
     rng = np.random.default_rng(seed)
     rows = []
     for split, count in COUNTS:
@@ -35,12 +37,13 @@ def corpus(folder, evidence, seed):
                 "visual": rng.normal(size=(STEPS, 36, VALUES)).astype(np.float16),
                 "audio": rng.normal(size=(STEPS, 10, VALUES)).astype(np.float16),
                 "lines": rng.normal(size=(STEPS, 6)).astype(np.float16),
+                "surroundings": rng.normal(size=(STEPS, 2, 4)).astype(np.float16),
             }
             if forged:
                 for name, value in values.items():
-                    value[25:45] += 3 if name == "visual" else 0.3
+                    value[25:45] += {"visual": 3, "surroundings": 0}.get(name, 0.3)
             cached_path(evidence, file).parent.mkdir(parents=True, exist_ok=True)
-            np.savez(cached_path(evidence, file), **values)
+            np.savez(cached_path(evidence, file), **values, scenes=np.zeros(STEPS, int))
             rows.append(
                 {
                     "file": file,
@@ -51,6 +54,7 @@ def corpus(folder, evidence, seed):
                     "modify_video": forged,
                     "modify_audio": forged,
                     "identity": f"{split}{number // 2}",
+                    "change": change if number >= count - 2 and change else None,
                 }
             )
     (folder / "metadata.json").write_text(json.dumps(rows))
@@ -62,7 +66,7 @@ def command(tmp_path_factory):
     RTDeepLoc().save_pretrained(folder / "run" / "mae")
     digest = autoencoder_digest(folder / "run/mae")
     corpus(folder / "cache", folder / "run/evidence" / digest, seed=0)
-    corpus(folder / "other", folder / "other/evidence" / digest, seed=1)
+    corpus(folder / "other", folder / "other/evidence" / digest, 1, "denoiser")
     return [
         *(str(folder / "cache"), str(folder / "run"), "--test-cache", str(folder / "other")),
         *("--seeds", "2", "--resamples", "20", "--settings", "clip", "frames", "--rows", *ROWS),
@@ -131,10 +135,43 @@ def test_obvious_forgeries_are_found_and_the_table_says_so(result):
     assert text == ablation_markdown(found)
     assert "6 clips (3 forged, 3 authentic" in text and "of 3 identities" in text
     assert "Trained on 8 clips of cache." in text
+    assert found["flagged clips"] == {
+        **{"all clips as they are": 3, "laboratory": 0, "ordinary": 0, "forged clips": 3},
+        **{"all kinds trained on": 0, "all held-out kinds": 1, "all kinds": 1},
+    }
+    assert [(row["setting"], row["row"]) for row in found["flagged"]] == list(rows)[2:]
+    flagged = {row["setting"]: row["shares"] for row in found["flagged"]}
+    assert flagged["frames"]["forged clips"]["mean"] == 1
+    assert "| all held-out kinds (1) |" in text
     assert f"| clip | {ablation.FULL} | {100 * best:.1f} ± " in text
     assert "`--labels clip --guide 0 --streams 0 --aicl 0 --mtlr 0 --pseudo 0`" in text
     assert "python -m train discover CACHE RUN --epochs 4 --batch 4 --lr 0.005`" in text
     assert "Plotly.newPlot(" in (out / "ablation.html").read_text()
+
+
+def test_flagged_clips_are_shares_on_the_same_draws():
+    """Of four honest clips one has no verdict; one seed flags one, the other two of the rest."""
+    flagged = [np.array([1, 0, 0, np.nan, 1, 0]), np.array([1, 1, 0, np.nan, 1, 1])]
+    groups = {
+        "honest": np.array([1, 1, 1, 1, 0, 0], bool),
+        "forged": np.array([0, 0, 0, 0, 1, 1], bool),
+        "none": np.zeros(6, bool),
+    }
+    rows = [
+        SeededRow("untrained", CHANCE, "", []),
+        SeededRow("clip", "quiet", "", [], [np.array([0, 0, 0, np.nan, 1, 1])] * 2),
+        SeededRow("clip", "loud", "", [], flagged),
+    ]
+    draws = resample(list("aabbcd"), 400, seed=0)
+    quiet, loud = summarise_flagged(groups, rows, draws, ("clip", "quiet"))
+    assert (quiet["row"], loud["row"]) == ("quiet", "loud")
+    assert set(loud["shares"]) == {"honest", "forged"}
+    assert quiet["shares"]["honest"]["mean"] == 0 and quiet["more"]["honest"]["mean"] == 0
+    assert loud["shares"]["honest"]["seeds"] == pytest.approx([1 / 3, 2 / 3])
+    assert loud["more"]["honest"]["mean"] == pytest.approx(0.5)
+    assert loud["more"]["forged"]["mean"] == pytest.approx(-0.25)
+    low, high = loud["more"]["honest"]["interval"]
+    assert 0 <= low < 0.5 < high <= 1
 
 
 def test_rows_are_configurations_that_differ_where_their_names_say():

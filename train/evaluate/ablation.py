@@ -2,39 +2,44 @@
 
 Trains every row of `ablation_rows` on the evidence of `RUN/mae` with several seeds, and evaluates
 them on one split of a cache (`--test-cache`: another one, real generators for instance) with the
-same post-processing and metrics. Beside them stands what each value of the evidence tells without a
-network (`evidence_auc`). Writes `ablation.json`, `ablation.md` and plots. A row is the given
-configuration with some fields replaced. Nothing is chosen: no row, epoch or weight depends on a
-number of this table. Trained networks stay in `RUN/ablation`, so that a second start goes on where
-the first ended.
+same post-processing and metrics. Clips under everyday changes are in a table of their own: how many
+honest and forged clips each row flags at its own level, set as `calibrate` does. Beside them stands
+what each value of the evidence tells without a network (`evidence_auc`). Writes `ablation.json`,
+`ablation.md` and plots. A row is the given configuration with some fields replaced. Nothing is
+chosen: no row, epoch or weight depends on a number of this table. Trained networks stay in
+`RUN/ablation`, so that a second start goes on where the first ended.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import tyro
 from safetensors.torch import load_file, save_file
 
 from deeploc.checkpoints import load_checkpoint
 from deeploc.errors import DeepLocError
 from deeploc.evidence import Evidence, error_scores, forgery_scores
+from deeploc.metrics import resample
 from deeploc.models.fdn import FDN
 from deeploc.models.rt_deeploc import RTDeepLoc
+from train.calibrate import clip_scores, some_level
 from train.config import CachePath, DiscoverConfig, Labels, RunPath, flags, plain
 from train.data.cache import load_cache
 from train.data.clip_batches import ClipDataset
-from train.data.evidence_store import EvidenceByFile, measure_clips, set_statistics
+from train.data.evidence_store import EvidenceByFile, EvidenceStore, measure_clips, set_statistics
 from train.discover import data_digest, fdn_config, train_fdn
-from train.evaluate.bootstrap import SeededRow, summarise_rows
+from train.evaluate.bootstrap import SeededRow, summarise_flagged, summarise_rows
+from train.evaluate.everyday import clip_groups
 from train.evaluate.evidence_auc import evidence_aucs
 from train.evaluate.methods import CHANCE, ERROR, Method, chance
 from train.evaluate.plots import write_ablation_plots
-from train.evaluate.protocol import Split, describe_protocol, draw_clips
+from train.evaluate.protocol import SEED, Split, describe_protocol, draw_clips
 from train.evaluate.tables import ablation_markdown
 from train.everyday.kinds import without_held_out
 
@@ -93,6 +98,10 @@ class Bench:
     folder: Path
     data: str
 
+    def level(self) -> float:
+        """The score at which the present network flags a clip, by the validation clips."""
+        return some_level(self.model, self.held_out.samples, self.held_out.evidence)
+
     def trained(self, config: DiscoverConfig) -> RTDeepLoc:
         """The model with the discovery network of `config`: kept from before, or trained now."""
         settings = f"{self.data} {sorted(plain(config).items())}"
@@ -129,21 +138,27 @@ def evaluated_rows(
     rows: list[tuple[Labels, AblationRow]],
     base: DiscoverConfig,
     seeds: int,
+    everyone: Sequence[Evidence] = (),
 ) -> Iterator[SeededRow]:
-    """Every row with the scores of each of its seeds, the untrained ones first."""
+    """Every row with the scores of each of its seeds, the untrained ones first; and which clips it
+    flags, by the evidence of `everyone`."""
     error = {file: error_scores(item) for file, item in evidence.items()}
     yield SeededRow(UNTRAINED, ERROR, "", [Method(error)])
     yield SeededRow(UNTRAINED, CHANCE, "", [Method(chance(error))])
     for labels, row in rows:
         config = replace(row.config, labels=labels)
-        methods = []
+        methods, flagged = [], []
         for seed in range(seeds):
             print(f"{labels}, {row.name}, seed {seed}", flush=True)
             model = bench.trained(replace(config, seed=seed))
             scores = {file: forgery_scores(model, item) for file, item in evidence.items()}
             methods.append(Method(scores))
+            if everyone:
+                found = np.array([clip_scores(model, item)["fused"] for item in everyone])
+                above = (found >= bench.level()).astype(float)
+                flagged.append(np.where(np.isnan(found), np.nan, above))
         changed = flags(config, replace(base, labels=labels))
-        yield SeededRow(labels, row.name, f"--labels {labels} {changed}".strip(), methods)
+        yield SeededRow(labels, row.name, f"--labels {labels} {changed}".strip(), methods, flagged)
 
 
 def asked_rows(
@@ -179,6 +194,7 @@ def ablate(
     test_cache: Path | None = None,
     evidence: Path | None = None,
     test_evidence: Path | None = None,
+    honest: Path | None = None,
     resamples: int = 1000,
     workers: int = 1,
     out: Path | None = None,
@@ -194,6 +210,8 @@ def ablate(
         test_cache: evaluate clips of another cache
         evidence: folder of measured clips (default: RUN/evidence)
         test_evidence: the same of TEST_CACHE (default: its folder evidence)
+        honest: another cache, whose honest clips of that split are counted by everyday change
+            instead of those of the evaluated one
         resamples: bootstrap draws
         workers: processes that measure evidence
         out: folder of the results (default: RUN/ablation and the name of the cache)
@@ -202,12 +220,22 @@ def ablate(
     own_evidence = evidence or run / "evidence"
     bench = prepare_bench(cache, run, own_evidence, workers)
     evaluated = test_cache or cache
-    samples = [clip for clip in load_cache(evaluated, split) if not clip.annotation.change]
+    everyone = load_cache(evaluated, split)
     folder = test_evidence or (evaluated / "evidence" if test_cache else own_evidence)
-    raw = measure_clips(run / "mae", samples, folder, workers)
-    by_file = EvidenceByFile.of(samples, raw.standardised(bench.model))
+    raw = measure_clips(run / "mae", everyone, folder, workers)
+    kept = [n for n, clip in enumerate(everyone) if not clip.annotation.change]
+    samples, store = [everyone[n] for n in kept], EvidenceStore([raw.paths[n] for n in kept])
+    by_file = EvidenceByFile.of(samples, store.standardised(bench.model))
     drawn, draws = draw_clips(samples, resamples)
-    seeded = evaluated_rows(bench, by_file, chosen, config, seeds)
+    if honest:
+        more = [clip for clip in load_cache(honest, split) if clip.honest_group]
+        measured = measure_clips(run / "mae", more, honest / "evidence", workers)
+        everyone = [*(clip for clip in samples if clip.annotation.forged), *more]
+        forged = [store.paths[n] for n, clip in enumerate(samples) if clip.annotation.forged]
+        raw = EvidenceStore([*forged, *measured.paths])
+    seeded = list(
+        evaluated_rows(bench, by_file, chosen, config, seeds, raw.standardised(bench.model))
+    )
     result = {
         "protocol": {
             **describe_protocol(samples, f"{drawn} and seeds", resamples),
@@ -219,6 +247,15 @@ def ablate(
             "reference": list(REFERENCE),
         },
         "rows": summarise_rows(samples, seeded, draws, REFERENCE),
+        "flagged": summarise_flagged(
+            clip_groups(everyone),
+            seeded,
+            resample([clip.person for clip in everyone], resamples, SEED),
+            REFERENCE,
+        ),
+        "flagged clips": {
+            name: int(members.sum()) for name, members in clip_groups(everyone).items()
+        },
         "values": evidence_aucs(samples, by_file),
     }
     plain_result = json.loads(json.dumps(result), parse_constant=lambda nan: None)

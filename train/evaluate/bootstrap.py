@@ -24,12 +24,14 @@ SEED = 1
 @dataclass(frozen=True)
 class SeededRow:
     """One row: the labels it was trained with (`setting`), its name, the options of `discover` that
-    train it, and the scores of each seed."""
+    train it, and the scores of each seed. `flagged`: for each seed which of all clips, those under
+    everyday changes among them, are flagged at its own level, `(C,)`, NaN without a verdict."""
 
     setting: str
     name: str
     flags: str
     methods: Sequence[Method]
+    flagged: Sequence[np.ndarray] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,50 @@ def summarise_rows(
         }
         for row, columns in evaluated
     ]
+
+
+def summarise_flagged(
+    groups: Mapping[str, np.ndarray],
+    rows: Iterable[SeededRow],
+    draws: np.ndarray,
+    reference: tuple[str, str],
+) -> list[dict]:
+    """One record a trained row: by group of clips (`(C,) bool`) the share that is flagged, and how
+    much more the row flags than the `reference`, on the same `draws (D, C)`."""
+    rng = np.random.default_rng(SEED)
+    shares = [
+        (row, {name: _share(row, own, draws, rng) for name, own in groups.items() if own.any()})
+        for row in rows
+        if row.flagged
+    ]
+    (base,) = (found for row, found in shares if (row.setting, row.name) == reference)
+    return [
+        {
+            "setting": row.setting,
+            "row": row.name,
+            "shares": {name: _record(column) for name, column in found.items()},
+            "more": {
+                name: {
+                    "mean": column.mean - base[name].mean,
+                    "interval": _interval(column.draws - base[name].draws),
+                }
+                for name, column in found.items()
+            },
+        }
+        for row, found in shares
+    ]
+
+
+def _share(
+    row: SeededRow, members: np.ndarray, draws: np.ndarray, rng: np.random.Generator
+) -> Bootstrap:
+    flagged = np.array(row.flagged)[:, members]
+    known = ~np.isnan(flagged)
+    weights = np.concatenate([np.ones((1, members.sum())), draws[:, members]])
+    count, total = np.nan_to_num(flagged) @ weights.T, known @ weights.T
+    shares = np.divide(count, total, out=np.full(count.shape, np.nan), where=total > 0)
+    seeds = rng.integers(len(shares), size=(len(shares), len(draws)))
+    return Bootstrap(shares[:, 0], np.take_along_axis(shares[:, 1:], seeds, axis=0).mean(axis=0))
 
 
 def _columns(

@@ -24,11 +24,12 @@ from train.data.evidence_store import EvidenceStore
 from train.evaluate.protocol import ALARMS
 from train.everyday.kinds import KINDS, is_held_out
 
-AS_THEY_ARE, TRAINED, HELD_OUT, ALL_KINDS = (
+AS_THEY_ARE, TRAINED, HELD_OUT, ALL_KINDS, FORGED = (
     "all clips as they are",
     "all kinds trained on",
     "all held-out kinds",
     "all kinds",
+    "forged clips",
 )
 
 
@@ -111,6 +112,24 @@ def by_change(found: Sequence[Verdict], calibration: Calibration) -> list[dict[s
         for name, group in groups.items()
         if (members := [item for item in found if item.group in group])
     ]
+
+
+def clip_groups(clips: Sequence[CachedClip]) -> dict[str, np.ndarray]:
+    """By name the clips of several groups together, `(C,) bool`: honest ones as they are, of each
+    named footage, under kinds that are trained on or held out; and forged ones as they are."""
+    own = [clip.honest_group for clip in clips]
+    named = np.array([group is not None for group in own])
+    as_they_are = np.array([group in FOOTAGES for group in own])
+    unseen = np.array([is_held_out(clip.annotation.change) for clip in clips])
+    forged = [clip.annotation.forged and not clip.annotation.change for clip in clips]
+    return {
+        AS_THEY_ARE: as_they_are,
+        **{name: np.array([group == name for group in own]) for name in FOOTAGES[:-1]},
+        TRAINED: named & ~as_they_are & ~unseen,
+        HELD_OUT: named & unseen,
+        ALL_KINDS: named & ~as_they_are,
+        FORGED: np.array(forged),
+    }
 
 
 def _record(

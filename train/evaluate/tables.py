@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from deeploc.scores import STREAMS
+from train.evaluate.everyday import ALL_KINDS, FORGED
 from train.evaluate.families import SEEN, UNSEEN
 from train.evaluate.protocol import ALARMS, AP_TIOUS, AR_COUNTS
 
@@ -188,6 +189,15 @@ def ablation_markdown(result: dict) -> str:
     ]
     for stream in STREAMS:
         parts += [f"## {stream}", _ablation_table(result["rows"], stream)]
+    if result.get("flagged"):
+        parts += [
+            "## Clips that are flagged",
+            'Percent of clips at or above each network\'s own level of "some", set on validation '
+            "clips as `calibrate` does: authentic clips as they are, by footage, and under "
+            "everyday changes, which should be few, and forged clips, which should be many. "
+            "*More*: than the reference, on the same draws of people and seeds.",
+            _flagged_table(result),
+        ]
     parts.append("## Each value of the evidence alone")
     parts.append(
         "Frame AUC inside forged clips of one value in one zone, minus its median over the clip, "
@@ -223,6 +233,26 @@ def _ablation_table(rows: list[dict], stream: str) -> str:
                 row["row"],
                 *(_seeded(name, row["streams"][stream][name]) for name in columns),
                 *(_ahead(row["ahead"][stream]) if row["ahead"] else ("reference", "", "")),
+            )
+            for row in rows
+        ),
+    )
+
+
+def _flagged_table(result: dict) -> str:
+    rows, clips = result["flagged"], result["flagged clips"]
+    names = tuple(rows[0]["shares"])
+    compared = [name for name in (ALL_KINDS, FORGED) if name in names]
+    return markdown_table(
+        (
+            *("setting", "row", *(f"{name} ({clips[name]})" for name in names)),
+            *(f"more, {name}" for name in compared),
+        ),
+        (
+            (
+                *(row["setting"], row["row"]),
+                *(_seeded("", row["shares"][name]) for name in names),
+                *(_signed(row["more"][name]) for name in compared),
             )
             for row in rows
         ),
