@@ -86,8 +86,9 @@ class ClipTensors:
             if len(ends):
                 faces = EncodedFaces(np.load(_faces_path(path), mmap_mode="r"), ends)
             mel, lines = (stored[name].astype(np.float32) for name in ("mel", "lines"))
-            steps = (stored[name] for name in ("seen", "heard", "scenes"))
-            return cls(faces, mel, lines, *steps, stored["surroundings"].astype(np.float32))
+            seen, heard, scenes = (stored[name] for name in ("seen", "heard", "scenes"))
+            around = stored["surroundings"].astype(np.float32)
+            return cls(faces, mel, lines, seen, heard, scenes, around)
 
     @staticmethod
     def load_mel(path: Path) -> np.ndarray:
