@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.verdict import headline
+from app.wording import REASONS
 from deeploc.annotations import media_from_report
 from deeploc.curves import Curve
 from deeploc.report import Report
@@ -19,6 +20,8 @@ from deeploc.timeline import Segment
 
 COLOURS = {"visual": "#0072B2", "audio": "#CC79A7", "fused": "#1f2937"}
 DASHES = {"visual": "solid", "audio": "dash", "fused": "dot"}
+HALVES = {"visual": (0.5, 1), "audio": (0, 0.5), "fused": (0, 1)}  # of a row of curves
+LABEL_SHARE = 0.06  # of the clip, from which a stretch has room for its reason
 FLAGGED, UNSCORED = "#E69F00", "#6B7280"
 STYLE = """
 :root { color-scheme: light; }
@@ -43,16 +46,17 @@ def to_html(report: Report) -> str:
     """The whole page; plotly.js is in it."""
     words = headline(report)
     title = f"DeepLoc report: {report.media.name}"
-    warnings = "".join(f"<li>{escape(text)}</li>" for text in report.warnings)
     parts = [
         f"<h1>{escape(title)}</h1>",
         f'<p class="verdict"><strong>{escape(words["band"])}</strong>'
         f"{escape(words['rate'])} {escape(words['note'])}</p>",
-        f"<ul>{warnings}</ul>" if warnings else "",
+        _list(words["trust"]),
+        _list(report.warnings),
         _facts(report, words),
         "<h2>Curves</h2>" + _meanings(report) + curves(report) if report.scores else "",
         "<h2>Flagged intervals</h2>" + _intervals(report),
         "<h2>Not scored</h2>" + _unscored(report) if report.unscored else "",
+        "<h2>Shots</h2>" + _shots(report) if len(report.shots) > 1 else "",
         "<footer>Times are seconds from the first moment of the file; frames are those of the "
         "source, and the end frame is the first one after the interval.</footer>",
     ]
@@ -62,6 +66,11 @@ def to_html(report: Report) -> str:
         f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
         f"<body><main>{''.join(parts)}</main></body></html>\n"
     )
+
+
+def _list(sentences: Iterable[str]) -> str:
+    items = "".join(f"<li>{escape(text)}</li>" for text in sentences)
+    return f"<ul>{items}</ul>" if items else ""
 
 
 def _facts(report: Report, words: dict) -> str:
@@ -100,7 +109,20 @@ def _unscored(report: Report) -> str:
         [STREAM_LABELS[item.stream], *_span(report, item.segment), item.reason]
         for item in report.unscored
     ]
-    return _table(["Stream", *SPAN, "Reason"], rows)
+    known = {
+        item.reason: REASONS[item.reason] for item in report.unscored if item.reason in REASONS
+    }
+    meanings = "".join(
+        f"<dt>{escape(reason)}</dt><dd>{escape(meaning)}</dd>" for reason, meaning in known.items()
+    )
+    return f"<dl>{meanings}</dl>" + _table(["Stream", *SPAN, "Reason"], rows)
+
+
+def _shots(report: Report) -> str:
+    rows = [
+        [str(number), *_span(report, shot)] for number, shot in enumerate(report.shots, start=1)
+    ]
+    return _table(["Shot", *SPAN], rows)
 
 
 SPAN = ["Start (s)", "End (s)", "Length (s)", "Start frame", "End frame"]
@@ -163,8 +185,8 @@ def curves(report: Report) -> str:
         figure.update_yaxes(title_text=curve.title, range=_axis(report, curve), row=row)
     for found in report.timeline:
         _shade(figure, found.segment, FLAGGED, "flagged")
-    for gap in report.unscored:
-        _shade(figure, gap.segment, UNSCORED, "not scored")
+    places = [place for row in rows.values() for place in _marks_of(report, row)]
+    figure.update_layout(shapes=[*figure.layout.shapes, *places])
     figure.update_layout(
         template="plotly_white",
         height=260 * len(kinds),
@@ -176,6 +198,31 @@ def curves(report: Report) -> str:
     figure.update_xaxes(title_text="seconds", row=len(kinds))
     config = {"displaylogo": False, "responsive": True}
     return figure.to_html(config, include_plotlyjs=True, full_html=False, div_id="curves")
+
+
+def _marks_of(report: Report, row: int) -> Iterator[dict]:
+    """What was not scored, of the picture in the upper half of a row and of the sound in the lower
+    one, with the reason where there is room; and dotted lines where cuts begin shots."""
+    number = "" if row == 1 else str(row)
+    axes = {"xref": f"x{number}", "yref": f"y{number} domain", "layer": "below"}
+    for gap in report.unscored:
+        low, high = HALVES[gap.stream]
+        wide = gap.segment.duration > LABEL_SHARE * report.media.duration_s
+        label = {"text": gap.reason, "textposition": "top left", "font": {"size": 10}}
+        yield axes | {
+            "type": "rect",
+            **{"x0": gap.segment.start, "x1": gap.segment.end, "y0": low, "y1": high},
+            **{"fillcolor": UNSCORED, "opacity": 0.25, "line": {"width": 0}},
+            "name": f"not scored: {gap.reason}",
+            "label": label if wide else {},
+        }
+    for shot in report.shots[1:]:
+        yield axes | {
+            "type": "line",
+            **{"x0": shot.start, "x1": shot.start, "y0": 0, "y1": 1},
+            "line": {"color": UNSCORED, "width": 1, "dash": "dot"},
+            "name": "cut",
+        }
 
 
 def _axis(report: Report, curve: Curve) -> list[float]:

@@ -13,13 +13,17 @@ import pandas as pd
 from deeploc.media.clip import VIDEO_RATE_HZ
 from deeploc.report import Report
 from deeploc.report_files import report_to_dict
+from deeploc.scores import Stream
 from deeploc.timeline import FrameGrid
+
+SINGLE: tuple[Stream, ...] = ("visual", "audio")
 
 
 def frame_table(report: Report) -> pd.DataFrame:
     """The steps of the clip: `step`, `start_s`, `end_s`, `source_frame` (on display at the middle
-    of the step), a column for each curve and stream, NaN where unscored, and `flagged`, whether an
-    interval of the report covers the middle.
+    of the step), a column for each curve and stream, NaN where unscored, `flagged`, whether an
+    interval of the report covers the middle, `unscored_visual` and `unscored_audio`, why the step
+    was not scored, empty where it was, and `shot`, from 1, 0 where no shots are known.
 
     Columns are named kind, stream and unit: `error_visual_sd`, `forgery_fused`. Parquet files keep
     the curves' definitions as the attribute `curves`.
@@ -41,6 +45,8 @@ def frame_table(report: Report) -> pd.DataFrame:
             "source_frame": _frames_at(report, middle_s),
             **scores,
             "flagged": flagged,
+            **{f"unscored_{stream}": _reasons(report, stream, middle_s) for stream in SINGLE},
+            "shot": np.searchsorted([shot.start for shot in report.shots], middle_s, "right"),
         }
     )
     table.attrs["curves"] = report_to_dict(report)["curves"]
@@ -56,6 +62,16 @@ def write_frames_csv(report: Report, path: Path) -> None:
 
 def write_frames_parquet(report: Report, path: Path) -> None:
     frame_table(report).to_parquet(path, index=False)
+
+
+def _reasons(report: Report, stream: Stream, times_s: np.ndarray) -> np.ndarray:
+    """Why a stream was not scored at some moments, None where it was."""
+    found = np.full(len(times_s), None, dtype=object)
+    for item in report.unscored:
+        if item.stream in (stream, "fused"):
+            start, end = np.searchsorted(times_s, [item.segment.start, item.segment.end])
+            found[start:end] = item.reason
+    return found
 
 
 def _frames_at(report: Report, times_s: np.ndarray) -> np.ndarray:

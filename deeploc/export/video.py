@@ -28,6 +28,7 @@ NARROW = 576  # width of the inspection clip
 GROUND, GREY, WHITE, ORANGE = (16, 20, 28), (107, 114, 128), (255, 255, 255), (230, 159, 0)
 ONE_AT_A_TIME = Lock()  # writing takes every core
 
+Colour = tuple[int, int, int]
 Draw = Callable[[Image.Image, int], None]
 
 
@@ -135,12 +136,14 @@ def _sound(clip: Clip, path: Path) -> str | bool:
 
 
 def _flags(report: Report) -> Draw:
-    """Names the flagged streams in the corner while they are flagged."""
+    """Names the flagged streams in the corner while they are flagged, and below what is missing."""
 
     def draw(image: Image.Image, step: int) -> None:
-        words = _flagged(report, step)
+        words, missing = _flagged(report, step), _not_scored(report, step)
         if words:
             _caption(image, (6, 6), words)
+        if missing:
+            _caption(image, (6, image.height - 20), missing, 12, GROUND, WHITE)
 
     return draw
 
@@ -167,15 +170,34 @@ def _flagged(report: Report, step: int) -> str:
     return ", ".join(f"flagged: {STREAM_LABELS[item.stream]} {item.score:.2f}" for item in found)
 
 
-def _caption(image: Image.Image, at: tuple[int, int], words: str, size: int = 15) -> None:
+def _not_scored(report: Report, step: int) -> str:
+    """Why something is not scored; not for a cut, which everybody sees and nobody could read."""
+    middle_s = (step + 0.5) / VIDEO_RATE_HZ
+    reasons = [
+        item.reason
+        for item in report.unscored
+        if item.segment.start <= middle_s < item.segment.end and item.reason != "cut"
+    ]
+    return f"not scored: {', '.join(dict.fromkeys(reasons))}" if reasons else ""
+
+
+def _caption(
+    image: Image.Image,
+    at: tuple[int, int],
+    words: str,
+    size: int = 15,
+    ground: Colour = ORANGE,
+    ink: Colour = (0, 0, 0),
+) -> None:
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(size)
     left, top, right, bottom = draw.textbbox(at, words, font)
-    draw.rectangle((left - 4, top - 4, right + 4, bottom + 4), ORANGE)
-    draw.text(at, words, (0, 0, 0), font)
+    draw.rectangle((left - 4, top - 4, right + 4, bottom + 4), ground)
+    draw.text(at, words, ink, font)
 
 
 def curve_image(report: Report, size: tuple[int, int]) -> Image.Image:
-    """The deciding curve over the whole clip: flagged intervals orange, unscored steps grey."""
+    """The deciding curve over the whole clip: flagged intervals orange, unscored steps grey,
+    dotted lines where cuts begin shots."""
     width, height = size
     image = Image.new("RGB", size, GROUND)
     draw = ImageDraw.Draw(image)
@@ -195,6 +217,10 @@ def curve_image(report: Report, size: tuple[int, int]) -> Image.Image:
         span = (item.segment.start * per_second, item.segment.end * per_second)
         draw.rectangle((span[0], 0, span[1], height), (110, 76, 0))
         draw.rectangle((span[0], 0, span[1], 3), ORANGE)
+    for shot in report.shots[1:]:
+        for top_px in range(0, height, 4):
+            left = shot.start * per_second
+            draw.line((left, top_px, left, top_px + 1), GREY, 1)
     threshold = report.calibration.thresholds.get(curve.stream)
     if threshold is not None:
         draw.line((0, y(threshold), width, y(threshold)), GREY, 1)

@@ -48,6 +48,27 @@ CALIBRATION = Calibration(
 )
 
 
+def counts(clips: int, some: int, strong: int = 0) -> dict[str, int]:
+    return {"clips": clips, "some": some, "strong": strong}
+
+
+MEASURED = replace(
+    CALIBRATION,
+    honest={
+        "all": counts(459, 37, 4),
+        "laboratory": counts(41, 2),
+        "ordinary": counts(18, 3, 1),
+        "captions": counts(40, 0),
+        "noise-burst": counts(40, 4),
+        "music": counts(9, 9),
+        "silence-before": counts(40, 5),
+        "soft-focus": counts(40, 6),
+        "volume-step": counts(40, 1),
+    },
+    forged={"self-made": counts(114, 37), "real generators": counts(189, 93)},
+)
+
+
 def write_moving_clip(path: Path, seconds: int = SECONDS) -> Path:
     """An mp4 with a bright square that wanders, and a tone."""
     moments = np.arange(round(seconds * AUDIO_RATE_HZ)) / AUDIO_RATE_HZ
@@ -92,7 +113,8 @@ def fake_report(path: Path | str = "clip.mp4", n_faces: int = 1, face: int | Non
 
 
 def with_cuts(report: Report) -> Report:
-    """The report of a clip of three shots that begins with a second of stillness and silence."""
+    """The report of a clip of three shots that begins with a second of stillness and silence, by a
+    model of which much was measured."""
     shots = (Segment(0, 2.4), Segment(2.4, 3), Segment(3, 4))
     still, cuts = Segment(0, 1), (Segment(2.32, 2.52), Segment(2.92, 3.12))
     unseen = (*report.scores[0].unscored, still, *cuts)
@@ -104,7 +126,8 @@ def with_cuts(report: Report) -> Report:
         Unscored(Segment(3.6, 4.0), "no usable face", "visual"),
         Unscored(still, "no speech", "audio"),
     )
-    return replace(report, shots=shots, scores=scores, unscored=unscored)
+    changes = {"shots": shots, "scores": scores, "unscored": unscored}
+    return replace(report, calibration=MEASURED, **changes)
 
 
 def _without(scores: FrameScores, missing: tuple[Segment, ...]) -> FrameScores:

@@ -1,20 +1,34 @@
+from html import escape
+
 import pytest
 
 from app.html_report import to_html, write_html
 from app.jobs import Job, unanalysed_report
 from app.runtime.downloads import DOWNLOADS, write_download
 from app.runtime.results import Result, ResultStore
+from app.trust import UNKNOWN_MISSES
+from app.wording import REASONS
 from deeploc.media.trim import Cut
-from tests.app.fakes import fake_report
+from tests.app.fakes import fake_report, with_cuts
 
 
 def test_it_says_what_the_page_says():
     text = to_html(fake_report("<b>&.mp4"))
     assert "Some evidence of forgery" in text
-    assert "At this level 5% of 120 authentic validation clips are flagged." in text
+    assert "this model flags 6 (5%, 95% interval 2 to 10%)" in text and UNKNOWN_MISSES in text
     assert "&lt;b&gt;&amp;.mp4" in text and "<b>&.mp4" not in text
     assert "<td>1.200</td><td>2.000</td><td>0.800</td><td>30</td><td>50</td>" in text
     assert "no usable face" in text
+
+
+def test_reasons_and_shots_are_in_tables_and_over_the_curves():
+    text = to_html(with_cuts(fake_report()))
+    assert "<td>sound</td><td>0.000</td><td>1.000</td>" in text
+    for reason in ("no speech", "frozen picture", "cut", "no usable face"):
+        assert f"<dt>{reason}</dt><dd>{escape(REASONS[reason])}</dd>" in text
+        assert f'"name":"not scored: {reason}"' in text
+    assert "<td>2</td><td>2.400</td><td>3.000</td>" in text
+    assert "<h2>Shots</h2>" not in to_html(fake_report())
 
 
 def test_a_clip_that_no_model_looked_at(clip):

@@ -11,9 +11,21 @@ from app.verdict import headline, scored_shares
 from app.viewer.component import MODULES
 from app.viewer.packing import LOUDNESS, NO_BOX, NOTHING, on_scale, thinning
 from app.viewer.payload import to_payload, truth_spans
+from app.wording import REASONS
 from deeploc.calibration import Calibration
 from deeploc.export.inspection import COLOURS
-from deeploc.report import SoundEvidence
+from deeploc.localizer import UNREADABLE
+from deeploc.preprocess.scorable import (
+    CUT,
+    FROZEN,
+    LITTLE_SPEECH,
+    NO_FACE,
+    NO_SOUND,
+    NO_SPEECH,
+    NO_TRACK,
+    SHORT_SHOT,
+)
+from deeploc.report import SoundEvidence, Unscored
 from deeploc.timeline import Segment, Timeline
 from tests.app.fakes import GRID, fake_report
 
@@ -191,24 +203,70 @@ def test_truth_of_both_streams_gets_both_letters():
 def test_the_headline_states_the_false_alarm_rate():
     words = headline(fake_report())
     assert words["band"] == "Some evidence of forgery"
-    assert words["rate"] == "At this level 5% of 120 authentic validation clips are flagged."
+    assert words["rate"] == (
+        "Of 120 authentic clips that were kept out of its training, this model flags 6 "
+        "(5%, 95% interval 2 to 10%)."
+    )
     assert {"label": "Flagged as forged", "value": "0.8 s of 4.0 s"} in words["facts"]
     assert words["model"] == "fake@r1 · abababab"
 
 
 def test_a_quiet_clip_is_not_called_authentic():
     words = headline(replace(fake_report(), band="none", timeline=()))
-    assert "5% of 120" in words["rate"]
+    assert "Of 120 authentic clips" in words["rate"] and "5%" in words["rate"]
     assert words["note"] == "Absence of evidence is not proof of authenticity."
 
 
-def test_too_little_to_judge_claims_no_number():
-    words = headline(
-        replace(fake_report(), band="unscored", video_score=None, timeline=(), proposals=())
+def unjudged(**changes):
+    nothing = {"band": "unscored", "video_score": None, "timeline": (), "proposals": ()}
+    return replace(fake_report(), **nothing | changes)
+
+
+def without(stream):
+    """The scores with none in a stream."""
+    return tuple(
+        replace(item, values=np.full_like(item.values, np.nan)) if item.stream == stream else item
+        for item in fake_report().scores
     )
-    assert words["level"] == 0
+
+
+def test_too_little_to_judge_says_why_and_claims_no_number():
+    words = headline(unjudged())
+    assert words["level"] == 0 and words["trust"] == []
+    assert words["band"] == "Not enough evidence to judge"
     assert [fact["label"] for fact in words["facts"]] == ["Scored", "Work"]
+    assert words["rate"] == (
+        "Too little could be judged: 3.6 s of the picture (no usable face) and all of the sound."
+    )
     assert "%" not in words["rate"]
+
+
+def test_no_verdict_names_what_lasts_longest_of_what_is_missing():
+    still = Unscored(Segment(0, 3), "frozen picture", "visual")
+    cut = Unscored(Segment(3, 3.2), "cut", "visual")
+    no_face = Unscored(Segment(3.2, 4), "no usable face", "visual")
+    report = unjudged(unscored=(cut, no_face, still), scores=without("visual"))
+    assert headline(report)["rate"] == (
+        "Too little could be judged: nothing of the picture (frozen picture, no usable face) and "
+        "all of the sound."
+    )
+    nothing = unjudged(unscored=(Unscored(Segment(0, 4), "no face"),), scores=())
+    assert headline(nothing)["rate"] == (
+        "Too little could be judged: nothing of the picture (no face) and nothing of the sound "
+        "(no face)."
+    )
+
+
+def test_a_clip_that_is_too_short_for_a_verdict_gets_none():
+    scores = tuple(replace(item, values=np.ones(GRID.n_frames)) for item in fake_report().scores)
+    words = headline(unjudged(scores=scores, unscored=()))
+    assert words["rate"] == "There is too little to judge in a clip as short as this."
+
+
+def test_every_reason_has_its_meaning():
+    told = {NO_FACE, FROZEN, CUT, SHORT_SHOT, NO_TRACK, NO_SOUND, NO_SPEECH, LITTLE_SPEECH}
+    assert told | {UNREADABLE} == set(REASONS)
+    assert payload()["reasons"] == {name: REASONS[name] for name in ("no usable face", "no sound")}
 
 
 def test_scored_share_of_each_stream():

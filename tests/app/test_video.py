@@ -7,10 +7,24 @@ import numpy as np
 import pytest
 
 from deeploc.errors import DeepLocError
-from deeploc.export.video import CURVE_HEIGHT, ORANGE, write_annotated_video, write_inspection_video
+from deeploc.export.video import (
+    CURVE_HEIGHT,
+    GROUND,
+    ORANGE,
+    curve_image,
+    write_annotated_video,
+    write_inspection_video,
+)
 from deeploc.media.clip import open_clip
 from deeploc.media.writer import write_clip
-from tests.app.fakes import FORGED, GRID, fake_report, write_inspection, write_moving_clip
+from tests.app.fakes import (
+    FORGED,
+    GRID,
+    fake_report,
+    with_cuts,
+    write_inspection,
+    write_moving_clip,
+)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +65,24 @@ def test_what_is_flagged_says_so_and_nothing_else(annotated):
     assert np.flatnonzero(words).tolist() == list(range(first, after))
     bar = near(film[0][180:184], ORANGE).sum(axis=0) > 1
     assert np.flatnonzero(bar)[[0, -1]] == pytest.approx([1.2 / 4 * 320, 2.0 / 4 * 320], abs=3)
+
+
+def test_what_is_not_scored_says_so_at_the_bottom(clip, tmp_path):
+    write_annotated_video(with_cuts(fake_report(clip)), clip, tmp_path / "cuts.mp4")
+    words = [
+        near(picture[162:178, 4:100], GROUND, 30).sum() > 300
+        for picture in pictures(tmp_path / "cuts.mp4")
+    ]
+    assert np.flatnonzero(words).tolist() == [*range(25), *range(90, 100)]  # and not at cuts
+
+
+def test_shots_are_marked_on_the_curve():
+    plain, cut = (
+        np.asarray(curve_image(replace(with_cuts(fake_report()), shots=shots), (400, CURVE_HEIGHT)))
+        for shots in ((), with_cuts(fake_report()).shots)
+    )
+    changed = np.flatnonzero((plain != cut).any(axis=(0, 2)))
+    assert changed.tolist() == [240, 300]
 
 
 def test_the_face_is_in_a_box_while_it_is_there(annotated):

@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 
 from deeploc.export.table import frame_table, write_frames_csv, write_frames_parquet
+from deeploc.report import Unscored
+from deeploc.timeline import Segment
 from tests.fakes import fake_report
 
 
@@ -17,6 +19,22 @@ def test_a_row_is_a_step_with_its_source_frame():
     assert table.flagged.to_numpy().nonzero()[0].tolist() == list(range(20, 30))
     assert table.forgery_visual[24] == pytest.approx(0.91234)
     assert table.forgery_visual[40:].isna().all()
+
+
+def test_every_step_says_why_it_was_not_scored_and_in_which_shot_it_is():
+    unscored = (
+        Unscored(Segment(0, 0.2), "no speech", "audio"),
+        Unscored(Segment(0.76, 0.84), "cut", "visual"),
+        Unscored(Segment(1.6, 2.0), "no face"),
+    )
+    table = frame_table(fake_report(unscored=unscored))
+    assert table.unscored_audio.dropna().to_dict() == {
+        **dict.fromkeys(range(5), "no speech"),
+        **dict.fromkeys(range(40, 50), "no face"),
+    }
+    assert table.unscored_visual[18:22].fillna("").tolist() == ["", "cut", "cut", ""]
+    assert table.shot.tolist() == [1] * 20 + [2] * 30
+    assert set(frame_table(fake_report(shots=())).shot) == {0}
 
 
 def test_even_frames_without_times():

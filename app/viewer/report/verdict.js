@@ -25,6 +25,13 @@ export function verdictStrip({ headline, report }) {
                 make("p", { text: `${headline.rate} ${headline.note}` }),
             ),
         ),
+        headline.trust?.length
+            ? make(
+                  "ul",
+                  { class: "dl-trust", "aria-label": "How far to trust this" },
+                  ...headline.trust.map((text) => make("li", { text })),
+              )
+            : null,
         make("dl", {}, ...facts),
         headline.warnings.length
             ? make(
