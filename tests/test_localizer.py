@@ -15,6 +15,7 @@ from deeploc.media.clip import open_clip
 from deeploc.media.writer import write_clip
 from deeploc.report import ModelInfo
 from deeploc.report_files import report_to_dict
+from deeploc.timeline import Segment
 
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
 GREY = np.full((360, 480, 3), 128, np.uint8)
@@ -52,13 +53,15 @@ def test_the_report_is_whole(report):
     ]
     for scores in report.scores:
         assert scores.grid.n_frames == 75
-        assert scores.scored.all()
+        assert scores.scored[10:].all()
     assert report.evidence.heat.shape == (75, 6, 6)
     assert report.evidence.crops.shape == (75, 4)
     ranks = [item.score for item in report.proposals]
     assert ranks and ranks == sorted(ranks, reverse=True)
     assert set(report.timing.stages) == set(STAGES)
-    assert report.unscored == ()
+    (silence,) = report.unscored
+    assert (silence.reason, silence.stream, silence.segment.start) == ("no speech", "audio", 0)
+    assert report.shots == (Segment(0, 3),)
 
 
 def plain(report):
@@ -135,15 +138,29 @@ def test_without_sound_the_picture_is_scored_and_it_says_so(localizer, talk, tmp
     assert [item.reason for item in report.unscored] == ["the file has no sound"]
 
 
-def test_a_face_for_a_second_is_scored_but_gives_no_verdict(localizer, talk, tmp_path):
+def test_a_face_for_a_second_gives_no_verdict(localizer, talk, tmp_path):
     write_clip(tmp_path / "guest.mp4", [*talk[0][:25], *[GREY] * 50], talk[1])
     scale = {"visual": 0.0, "audio": 0.0, "fused": 0.0}
     report = calibrated(localizer, scale, {"some": 0.0, "strong": 0.0})(tmp_path / "guest.mp4")
     assert (report.video_score, report.band) == (None, "unscored")
-    assert any("too little for a verdict" in warning for warning in report.warnings)
-    (part,) = [item for item in report.unscored if item.reason == "no usable face"]
-    assert part.segment.start == pytest.approx(1, abs=0.2)
-    assert part.segment.end == 3
+    assert any("too short for a verdict" in warning for warning in report.warnings)
+    picture = [item for item in report.unscored if item.stream == "visual"]
+    assert [item.reason for item in picture] == ["shot too short", "cut", "no usable face"]
+    assert picture[-1].segment.start == pytest.approx(1, abs=0.2)
+    assert picture[-1].segment.end == 3
+    assert len(report.shots) == 2
+
+
+def test_silence_with_a_still_picture_before_the_talk_is_not_judged(localizer, talk, tmp_path):
+    frames, audio = talk
+    silence = np.zeros(16_000, np.float32)
+    write_clip(tmp_path / "lead-in.mp4", [frames[0]] * 25 + list(frames), np.append(silence, audio))
+    report = localizer(tmp_path / "lead-in.mp4")
+    first = {item.stream: item for item in report.unscored if item.segment.start == 0}
+    assert (first["visual"].reason, first["audio"].reason) == ("frozen picture", "no speech")
+    assert first["visual"].segment.end == pytest.approx(1, abs=0.15)
+    assert first["audio"].segment.end >= 1
+    assert all(item.segment.start > 0.9 for item in report.proposals)
 
 
 def test_of_several_faces_one_can_be_picked(localizer, talk, tmp_path):

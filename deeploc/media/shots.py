@@ -20,7 +20,7 @@ SHORTEST_SHOT = 5  # steps
 THUMBNAIL = (9, 16)
 ALIKE = 0.8  # correlation of two thumbnails that show the same scene
 CUT_MARGIN = 2  # steps on either side of a cut that belong to the transition
-STILL_MEAN, STILL_MOST = 0.1, 2.0  # grey values from step to step, of 255: mean, 99.5 % of pixels
+STILL_MEAN, STILL_MOST = 0.2, 2.0  # grey values from step to step, of 255: mean, 99.5 % of pixels
 SHORTEST_FREEZE = 5  # steps; pictures that are repeated to reach 25 a second last less
 LONGEST_BLINK = 2  # steps of change in a still picture, as where an encoder draws it anew
 
