@@ -16,7 +16,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from app.jobs import Job
 from app.runtime.results import Result, ResultStore
-from app.verdict import band_words
+from app.verdict import band_words, why_unscored
 from deeploc.media.trim import Cut
 from deeploc.report import Report
 from deeploc.report_files import report_to_dict
@@ -63,7 +63,7 @@ class BatchRow:
             round(forged_s, 2),
             len(report.timeline),
             round(report.media.duration_s, 2),
-            " ".join(report.warnings),
+            " ".join([*why_unscored(report), *report.warnings]),
         ]
 
 

@@ -64,16 +64,19 @@ def rate_words(report: Report) -> str:
     if not report.calibration.clips:
         return NOT_CALIBRATED
     if report.video_score is None:
-        return _why_unscored(report)
+        return " ".join(why_unscored(report))
     return false_alarms(report.calibration, report.band)
 
 
-def _why_unscored(report: Report) -> str:
-    """What was left to judge of each stream, and why no more."""
+def why_unscored(report: Report) -> list[str]:
+    """A sentence on what was left to judge of each stream, and why no more; none where there is a
+    verdict, and of clips that no model looked at."""
+    if report.video_score is not None or not report.model.name:
+        return []
     if all(share >= 1 for _, share in scored_shares(report)):
-        return "There is too little to judge in a clip as short as this."
+        return ["There is too little to judge in a clip as short as this."]
     parts = [_judged(report, stream) for stream in SINGLE]
-    return f"Too little could be judged: {' and '.join(parts)}."
+    return [f"Too little could be judged: {' and '.join(parts)}."]
 
 
 def _judged(report: Report, stream: Stream) -> str:

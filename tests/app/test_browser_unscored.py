@@ -52,6 +52,17 @@ def test_the_list_says_it_without_eyes_or_pointer_and_goes_there(page, clip):
     page.get_by_role("button", name="Done: show the model").click()
 
 
+def test_beside_the_verdict_stands_how_often_it_is_wrong(page, clip):
+    analysed(page, clip, CUTS)
+    verdict = page.get_by_role("region", name="Verdict")
+    expect(verdict).to_contain_text("Of 459 authentic clips")
+    expect(verdict).to_contain_text("this model flags 37 (8%, 95% interval 6 to 11%)")
+    sentences = verdict.get_by_role("list", name="How far to trust this").get_by_role("listitem")
+    expect(sentences).to_have_count(3)
+    expect(sentences.nth(1)).to_contain_text("It finds nothing in 77 of 114 self-made forgeries")
+    expect(sentences.nth(2)).to_contain_text("soft focus (6 of 40 clips)")
+
+
 def test_shots_are_marked_on_the_overview_and_keys_go_there(page, clip):
     analysed(page, clip, CUTS)
     marks = page.locator(".dl-overview").get_by_role("img")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.batch import HEADERS, BatchRow
 from app.verdict import headline, scored_shares
 from app.viewer.component import MODULES
 from app.viewer.packing import LOUDNESS, NO_BOX, NOTHING, on_scale, thinning
@@ -261,6 +262,15 @@ def test_a_clip_that_is_too_short_for_a_verdict_gets_none():
     scores = tuple(replace(item, values=np.ones(GRID.n_frames)) for item in fake_report().scores)
     words = headline(unjudged(scores=scores, unscored=()))
     assert words["rate"] == "There is too little to judge in a clip as short as this."
+
+
+def test_the_table_of_several_clips_says_why_one_has_no_verdict():
+    cells = BatchRow("clip.mp4", unjudged(warnings=("Small.",))).cells(1)
+    row = dict(zip(HEADERS, cells, strict=True))
+    assert row["Verdict"] == "Not enough evidence to judge"
+    assert row["Notes"].startswith("Too little could be judged: 3.6 s of the picture")
+    assert row["Notes"].endswith(" Small.")
+    assert BatchRow("clip.mp4", fake_report()).cells(1)[-1] == ""
 
 
 def test_every_reason_has_its_meaning():

@@ -67,8 +67,8 @@ const row = (name, sign, title, detail, meaning, way) =>
             "p",
             {},
             make("b", { text: title }),
-            detail && make("span", { text: detail }),
-            meaning ? make("small", { text: meaning }) : null,
+            detail && make("span", { text: ` ${detail}` }),
+            meaning ? make("small", { text: ` ${meaning}` }) : null,
         ),
         way,
     );
