@@ -1,7 +1,7 @@
 """Pictures of the page in its states: `python -m tests.app.screenshots FOLDER`.
 
-An authentic, a forged and a failing clip, the start and the look at a chosen clip, at 1440, 768 and
-390 pixels, light and dark, with the embedded results of the examples: no model is needed.
+An authentic, a forged, a cut and a failing clip, the start and the look at a chosen one, at 1440,
+768 and 390 pixels, light and dark, with the embedded results of the examples: no model is needed.
 """
 
 from __future__ import annotations
