@@ -115,7 +115,10 @@ def _unscored(report: Report) -> str:
     meanings = "".join(
         f"<dt>{escape(reason)}</dt><dd>{escape(meaning)}</dd>" for reason, meaning in known.items()
     )
-    return f"<dl>{meanings}</dl>" + _table(["Stream", *SPAN, "Reason"], rows)
+    halves = (
+        "<p>Grey over the curves: the picture in the upper half, the sound in the lower one.</p>"
+    )
+    return f"{halves}<dl>{meanings}</dl>" + _table(["Stream", *SPAN, "Reason"], rows)
 
 
 def _shots(report: Report) -> str:
@@ -204,7 +207,7 @@ def _marks_of(report: Report, row: int) -> Iterator[dict]:
     """What was not scored, of the picture in the upper half of a row and of the sound in the lower
     one, with the reason where there is room; and dotted lines where cuts begin shots."""
     number = "" if row == 1 else str(row)
-    axes = {"xref": f"x{number}", "yref": f"y{number} domain", "layer": "below"}
+    axes = {"xref": f"x{number}", "yref": f"y{number} domain"}
     for gap in report.unscored:
         low, high = HALVES[gap.stream]
         wide = gap.segment.duration > LABEL_SHARE * report.media.duration_s
