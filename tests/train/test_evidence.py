@@ -79,6 +79,7 @@ def test_evidence_is_read_when_asked_for(tmp_path):
     path = tmp_path / "one.npz"
     measured = EvidenceStore([path, tmp_path / "absent.npz"])
     shapes = {"visual": (5, 36, 12), "audio": (5, 10, 12), "lines": (5, 6)}
+    shapes |= {"surroundings": (5, 2, 4), "scenes": (5,)}
     np.savez(path, **{name: np.ones(shape) for name, shape in shapes.items()})
     assert isinstance(measured[0], Evidence) and len(measured[:1]) == 1
     assert len(list(islice(measured, 1))) == 1

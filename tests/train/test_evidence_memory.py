@@ -89,6 +89,7 @@ def test_so_does_ablate(cache, checkpoint, tmp_path, counted):
 
 def test_what_counts_can_fail(tmp_path, counted):
     shapes = {"visual": (5, 36, 12), "audio": (5, 10, 12), "lines": (5, 6)}
+    shapes |= {"surroundings": (5, 2, 4), "scenes": (5,)}
     values = {name: np.ones(shape) for name, shape in shapes.items()}
     np.savez(tmp_path / "a.npz", **values)
     kept = list(Alive([tmp_path / "a.npz"] * 4))
