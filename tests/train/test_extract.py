@@ -148,18 +148,22 @@ def two(dataset, tmp_path):
     return folders
 
 
+def named(folders):
+    return [word for folder in folders for word in ("--data", str(folder))]
+
+
 def test_several_datasets_go_into_one_cache(two, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(extract, "ProcessPoolExecutor", InProcess)
     seen = []
     monkeypatch.setattr(extract, "extract_clip", lambda path, *_: seen.append(path) or refuse())
     cache = tmp_path / "cache"
-    extract.main([str(cache), "--data", *map(str, two[:2])])
+    extract.main([str(cache), *named(two[:2])])
     assert [clip.file for clip in read_truths(cache / METADATA)] == [
         *("one/a.mp4", "two/a.mp4", "two/b.mp4")
     ]
     assert seen == [two[0] / "a.mp4", two[1] / "a.mp4", two[1] / "b.mp4"]
     assert "In more than one split: 1 identities, such as ann" in capsys.readouterr().out
-    extract.main([str(cache), "--data", *map(str, two)])
+    extract.main([str(cache), *named(two)])
     originals = {clip.file: clip.original for clip in read_truths(cache / METADATA)[3:]}
     assert originals == {
         "changed/kind/a.mp4": "one/a.mp4",
@@ -169,7 +173,7 @@ def test_several_datasets_go_into_one_cache(two, tmp_path, capsys, monkeypatch):
     before = (cache / METADATA).read_bytes()
     for fewer in (two[:2], two[:1]):
         with pytest.raises(SystemExit, match="name all of its datasets"):
-            extract.main([str(cache), "--data", *map(str, fewer)])
+            extract.main([str(cache), *named(fewer)])
     assert (cache / METADATA).read_bytes() == before
 
 
@@ -177,11 +181,9 @@ def test_datasets_of_one_name_are_refused(two, tmp_path):
     same = tmp_path / "else" / "one"
     shutil.copytree(two[0], same)
     with pytest.raises(SystemExit, match="folders called one"):
-        extract.main([str(tmp_path / "cache"), "--data", str(two[0]), str(same)])
+        extract.main([str(tmp_path / "cache"), *named((two[0], same))])
     with pytest.raises(SystemExit, match="without --clips"):
-        extract.main(
-            [str(tmp_path / "cache"), "--data", *map(str, two[:2]), "--clips", str(tmp_path)]
-        )
+        extract.main([str(tmp_path / "cache"), *named(two[:2]), "--clips", str(tmp_path)])
     assert not (tmp_path / "cache").exists()
 
 

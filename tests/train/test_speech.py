@@ -130,7 +130,8 @@ def test_extracted_speech_is_heard_and_never_seen(corpus, tmp_path):
     assert len(samples) == 10 and all(sample.audio_only for sample in samples)
     assert not any(sample.pristine for sample in samples)
     tensors = samples[0].tensors
-    assert tensors.heard.all() and not tensors.seen.any() and len(tensors.seen) == 25 * SECONDS
+    assert not tensors.seen.any() and len(tensors.seen) == 25 * SECONDS
+    assert tensors.heard.any()  # where somebody speaks
     assert list(tensors.stream()) == [None] * len(tensors.seen)
 
 

@@ -3,8 +3,8 @@
 PATH is a metadata file or the folder of a dataset in any format that `deeploc.annotations` reads:
 LAV-DF, AV-Deepfake1M and ++, ForgeryNet, ActivityNet-style JSON, TVIL and Psynd as re-packed by
 UMMAFormer, our CSV, or folders called authentic and forged. The cache's own `metadata.json` is
-always in one layout, so that later steps needn't know where the clips came from. `--data A B` puts
-several datasets into one cache, and `--data A B C` adds another one later.
+always in one layout, so that later steps needn't know where the clips came from. `--data A
+--data B` puts several datasets into one cache; name them all to add another one later.
 
 The same decoding, face tracking, cropping and sound as `deeploc.localizer`. Resumable: clips that
 are in the cache are skipped. A clip without a usable face is reported and left out; a sound file is
@@ -150,12 +150,12 @@ def extract(
         tyro.conf.Positional[Path], tyro.conf.arg(metavar="CACHE", help="folder for the tensors")
     ],
     data: Annotated[
-        tuple[Path, ...],
+        tyro.conf.UseAppendAction[tuple[Path, ...]],
         tyro.conf.arg(
             help="metadata file or folder of a dataset; of several, each in a folder of another "
             "name, the clips are called FOLDER/FILE"
         ),
-    ],
+    ] = (),
     format: Annotated[
         str,
         tyro.conf.arg(
