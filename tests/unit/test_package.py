@@ -83,7 +83,7 @@ def test_an_installed_deeploc_analyses_a_clip_in_any_folder(wheel, tmp_path):
     (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
     subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", wheel], check=True)
     folder.mkdir()
-    clip = open_clip(ROOT / "assets" / "examples" / "picture.mp4").beginning(0.8)
+    clip = open_clip(ROOT / "assets" / "examples" / "picture.mp4").beginning(2.4)
     write_clip(folder / "clip.mp4", clip.frames(), clip.audio)
 
     def run(*arguments: object) -> str:

@@ -164,7 +164,7 @@ def test_a_clip_that_kills_its_worker_costs_no_other_clip(clips, tmp_path):
 
 
 def archive(folder):
-    """180 clips with a face, and 20 with five kinds of trouble."""
+    """180 clips with a face, too short for a verdict, and 20 with five kinds of trouble."""
     folder.mkdir()
     clip = open_clip(EXAMPLE).beginning(0.8)
     write_clip(folder / "good.mp4", clip.frames(), clip.audio)
@@ -215,7 +215,7 @@ def test_two_hundred_clips_with_twenty_broken_ones_killed_and_resumed(tmp_path):
     assert f"200 clips, {len(before)} of them done before" in output
     rows = table(out)
     assert len(rows) == 200 and rows.index.is_unique
-    assert Counter(rows.state) == {"scored": 180, "error": 20}
+    assert Counter(rows.state) == {"unscored": 180, "error": 20}
     errors = Counter(rows.error.dropna())
     assert errors == {"UnreadableMedia": 12, "NoFace": 4, "ClipTooShort": 4}
     assert rows.message[rows.state == "error"].str.len().min() > 20
