@@ -111,10 +111,9 @@ class Localizer:
             evidence = self._measure(given, timer.progress, views, scaled)
         with timer.stage("discover"):
             forgery = forgery_scores(self.model, evidence)
-        report = self._report(clip, track, tracks, evidence, forgery, timer.timing(clip))
-        report = replace(
-            report, shots=shots.segments(clip.grid), unscored=_unscored(forgery, given)
-        )
+        unscored, timing = _unscored(forgery, given), timer.timing(clip)
+        report = self._report(clip, track, tracks, evidence, forgery, unscored, timing)
+        report = replace(report, shots=shots.segments(clip.grid))
         sound = None if clip.audio is None else _sound(clip.audio, given.mel, evidence, views)
         return replace(report, sound=sound, inspection=views.path if views else None)
 
@@ -193,6 +192,7 @@ class Localizer:
         tracks: list[FaceTrack],
         evidence: Evidence,
         forgery: dict[Stream, FrameScores],
+        unscored: tuple[Unscored, ...],
         timing: Timing,
     ) -> Report:
         calibration = self.model.calibration
@@ -211,7 +211,7 @@ class Localizer:
             timeline=() if score is None else _timeline(forgery, calibration.thresholds),
             proposals=proposals_of(scores),
             scores=scores,
-            unscored=(),
+            unscored=unscored,
             warnings=(*clip.warnings, *_warnings(track, tracks, forgery["visual"])),
             timing=timing,
             version=__version__,

@@ -61,11 +61,6 @@ class Shots:
         return tuple(grid.segment(*span) for span in self.spans)
 
 
-def one_shot(n_frames: int) -> Shots:
-    """The shots of a clip that is never cut and never stands still."""
-    return Shots(np.zeros(1, int), np.zeros(1, int), np.zeros(n_frames, bool))
-
-
 def find_shots(clip: Clip) -> Shots:
     """The shots of a clip; decodes its pictures once, and keeps one small one of each shot."""
     return shots_of(_small_pictures(clip), clip.grid.n_frames)

@@ -8,7 +8,7 @@ import pytest
 from deeploc.faces.alignment import MIDDLE, TEMPLATE, align, align_track, aligned_faces
 from deeploc.faces.detector import Detections
 from deeploc.faces.tracker import DETECT_EVERY, track_faces
-from deeploc.media.shots import one_shot
+from deeploc.media.shots import Shots
 from tests.unit.test_faces import DrawnClip, DrawnFrame
 
 
@@ -115,7 +115,8 @@ class Knowing:
 
 @pytest.fixture
 def track():
-    return track_faces(Spotted(40), one_shot(40), Knowing(), lambda done, total: None)[0]
+    shots = Shots(np.zeros(1, int), np.zeros(1, int), np.zeros(40, bool))
+    return track_faces(Spotted(40), shots, Knowing(), lambda done, total: None)[0]
 
 
 def test_a_track_keeps_its_landmarks(track):
