@@ -29,7 +29,7 @@ from deeploc.faces.detector import FaceDetector
 from deeploc.faces.track import FaceTrack
 from deeploc.faces.tracker import track_faces
 from deeploc.media.clip import MAX_MINUTES, VIDEO_RATE_HZ, Clip, file_sha256, open_clip
-from deeploc.media.shots import find_shots
+from deeploc.media.shots import Shots, find_shots
 from deeploc.models.rt_deeploc import RTDeepLoc
 from deeploc.postprocess import (
     FEWEST_SEEN,
@@ -107,7 +107,7 @@ class Localizer:
             tracks = track_faces(clip, shots, self.detector, timer.progress)
             track = choose_face(tracks, face)
         with timer.stage("reconstruct"), self._open_inspection(inspection, clip, track) as views:
-            given = prepare(clip, track, shots, self.model.mae.config.crop)
+            given = self._prepare(clip, track, shots)
             evidence = self._measure(given, timer.progress, views, scaled)
         with timer.stage("discover"):
             forgery = forgery_scores(self.model, evidence)
@@ -125,6 +125,10 @@ class Localizer:
         sound = prepare_sound(silence, steps)
         measure_evidence(self.model, [blank] * steps, *sound, heard)
         self.detector([np.zeros((225, 400, 3), np.uint8)])
+
+    def _prepare(self, clip: Clip, track: FaceTrack, shots: Shots) -> ModelInput:
+        around = self.model.fdn.config.surroundings
+        return prepare(clip, track, shots, self.model.mae.config.crop, around)
 
     def _measure(
         self,
@@ -163,7 +167,7 @@ class Localizer:
         with suppress(NoFace):
             shots = find_shots(beginning)
             track = track_faces(beginning, shots, self.detector, no_progress)[0]
-            given = prepare(beginning, track, shots, self.model.mae.config.crop)
+            given = self._prepare(beginning, track, shots)
             self._measure(given, no_progress, preview=preview_of_all)
 
     def _relative_to_p95(self, preview: ErrorPreview) -> ErrorPreview:

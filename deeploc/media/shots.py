@@ -95,6 +95,8 @@ def shots_of(pictures: Iterable[np.ndarray], n_frames: int) -> Shots:
             still[step] = _stands_still(grey, before)
             shown, thumbnail = picture, _thumbnail(grey)
         thumbnails.append(thumbnail)
+    if not thumbnails:
+        return Shots(np.zeros(1, int), np.zeros(1, int), still)
     still[:1] = still[1:2]
     starts = np.array([0, *sorted({cut for cut in cuts if 0 < cut < n_frames})])
     middles = np.minimum((starts + np.append(starts[1:], n_frames)) // 2, len(thumbnails) - 1)

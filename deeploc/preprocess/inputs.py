@@ -46,17 +46,21 @@ class ModelInput:
         return heard
 
 
-def prepare(clip: Clip, track: FaceTrack, shots: Shots, size: int) -> ModelInput:
+def prepare(
+    clip: Clip, track: FaceTrack, shots: Shots, size: int, around: bool = True
+) -> ModelInput:
     """The face of a track, cropped to `size` pixels, and the sound of the clip.
 
-    A clip without sound gets the features of silence, and is heard nowhere.
+    A clip without sound gets the features of silence, and is heard nowhere. `around`: whether the
+    surroundings of the face are measured, for networks that read them.
     """
     audio = clip.audio if clip.audio is not None else np.zeros(0, np.float32)
     reasons = picture_reasons(track, shots)
     squares = np.where((reasons == SCORABLE)[:, None], crop_squares(track), np.nan)
     surroundings = np.full((len(squares), len(ZONES), len(VALUES)), np.nan, np.float32)
+    frames = _measured(clip, squares, size, surroundings) if around else clip.lazy_frames()
     return ModelInput(
-        crop_faces(_measured(clip, squares, size, surroundings), squares, size),
+        crop_faces(frames, squares, size),
         *prepare_sound(audio, clip.grid.n_frames),
         surroundings,
         shots.scenes,

@@ -75,6 +75,11 @@ def test_a_file_that_ends_early_stands_still_from_there_on():
     assert runs(shots_of(scene(1, 40), 60).frozen) == [(False, 40), (True, 20)]
 
 
+def test_a_file_whose_pictures_cannot_be_decoded_is_one_shot():
+    shots = shots_of([], 30)
+    assert shots.spans == [(0, 30)] and shots.frozen.all()
+
+
 def track(visible: np.ndarray) -> FaceTrack:
     boxes = np.where(visible[:, None], [10.0, 10.0, 90.0, 100.0], np.nan).astype(np.float32)
     return FaceTrack(1, boxes, visible.astype(np.float32), visible)
